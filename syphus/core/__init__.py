@@ -1,0 +1,1 @@
+"""The values that every room shares. Nothing here imports from outside `syphus.core`."""

@@ -1,0 +1,112 @@
+"""Files that are either whole or not there.
+
+A file is written beside its place, synced, renamed over it, and the folder is synced, so that a
+crash at any moment leaves the old file or the new one. The price is one sync a file; it is paid
+for outputs at the end of a run, never per query.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, put in the place of `path` when the block ends without an error."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb", buffering=1 << 18) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes one value as indented JSON, atomically."""
+    with replacing(path) as file:
+        file.write(dump(value, indent=True) + b"\n")
+
+
+def dump(value: Any, *, indent: bool = False) -> bytes:
+    """UTF-8 JSON of `value`; lone surrogates become U+FFFD, which every reader accepts."""
+    option = orjson.OPT_INDENT_2 if indent else 0
+    try:
+        return orjson.dumps(value, option=option)
+    except TypeError:
+        return orjson.dumps(without_surrogates(value), option=option)
+
+
+def without_surrogates(value: Any) -> Any:
+    """`value` with lone surrogates in its strings replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_surrogates(item) for item in value]
+    return value
+
+
+class ListWriter:
+    """Writes a JSON array, one element a line, so that it can be read back as a stream."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.count = 0
+        file.write(b"[")
+
+    def add(self, value: Any) -> None:
+        """Adds one element."""
+        self._file.write((b",\n" if self.count else b"\n") + dump(value))
+        self.count += 1
+
+    def close(self) -> None:
+        """Ends the array; the file itself stays open."""
+        self._file.write(b"\n]\n")
+
+
+@contextmanager
+def json_list(path: Path) -> Iterator[ListWriter]:
+    """A `ListWriter` whose file is put in place, atomically, when the block ends."""
+    with replacing(path) as file:
+        writer = ListWriter(file)
+        yield writer
+        writer.close()
+
+
+def read_json_list(path: Path) -> Iterator[Any]:
+    """The elements of a file that `ListWriter` wrote, one at a time, in constant memory."""
+    with path.open("rb") as file:
+        yield from _elements(file)
+
+
+def _elements(lines: Iterable[bytes]) -> Iterator[Any]:
+    for line in lines:
+        element = line.strip().rstrip(b",")
+        if element not in (b"[", b"]", b""):
+            yield orjson.loads(element)

@@ -1,0 +1,64 @@
+"""What tokens cost.
+
+Prices come from the `genai-prices` package or from the user, never from a table of our own. They
+are looked up once a deployment and kept as rates per token, because the package's lookup takes
+some 80 microseconds and a reply's cost is wanted for each of millions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from syphus.core.records import Usage
+
+_PROBE_TOKENS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """US dollars per token."""
+
+    prompt: float
+    completion: float
+    cached: float
+
+    def cost(self, usage: Usage) -> float:
+        """The price of one reply in US dollars; cached prompt tokens at their own rate."""
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        return (
+            fresh * self.prompt
+            + usage.cached_tokens * self.cached
+            + usage.completion_tokens * self.completion
+        )
+
+    def at_most(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """The most that a request can cost in US dollars: nothing cached, every token used."""
+        return prompt_tokens * max(self.prompt, self.cached) + completion_tokens * self.completion
+
+
+def known_rates(model: str, *, base_url: str) -> Rates | None:
+    """The list price of `model` at the provider behind `base_url`, or None where none is known.
+
+    A server of one's own has no list price, even if it serves a model that others sell: the
+    provider is recognised by its address.
+    """
+    from genai_prices import Usage as PricedUsage  # noqa: PLC0415 - 160 ms, not needed by --help
+    from genai_prices import calc_price  # noqa: PLC0415
+
+    def price(**tokens: int) -> float:
+        usage = PricedUsage(**tokens)
+        return float(calc_price(usage, model, provider_api_url=base_url).total_price)
+
+    try:
+        prompt = price(input_tokens=_PROBE_TOKENS)
+        completion = price(output_tokens=_PROBE_TOKENS)
+        cached = price(input_tokens=_PROBE_TOKENS, cache_read_tokens=_PROBE_TOKENS)
+    except LookupError:
+        return None
+    return Rates(
+        prompt=prompt / _PROBE_TOKENS,
+        completion=completion / _PROBE_TOKENS,
+        cached=cached / _PROBE_TOKENS,
+    )
