@@ -1,0 +1,130 @@
+"""Settings of a run: flags, then environment, then file, then default. Nothing else reads them."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from syphus.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Positive = Annotated[int, Field(ge=1)]
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Price(_Strict):
+    """US dollars per million tokens; `cached` is the price of a prompt token served by a cache."""
+
+    prompt: Dollars
+    completion: Dollars
+    cached: Dollars | None = None
+
+
+class DeploymentEntry(_Strict):
+    """One `[[deployments]]` table of a settings file.
+
+    The key stands in `api_key`, or in the environment variable that `api_key_env` names.
+    """
+
+    name: str | None = None
+    api_type: Literal["openai", "azure"] = "openai"
+    base_url: str
+    model: str | None = None
+    api_key: SecretStr | None = None
+    api_key_env: str | None = None
+    api_version: str | None = None
+    rpm: Positive | None = None
+    tpm: Positive | None = None
+    max_in_flight: Positive | None = None
+    price: Price | None = None
+
+
+class Settings(_Strict):
+    """What a run is told. Field names are the flags' names.
+
+    `rpm` and `tpm` are requests and tokens per minute, `budget` US dollars, `timeout` seconds an
+    attempt may take in all, `max_reasks` how often a reply without a pair is asked for again.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    num_threads: Positive = 16
+    slice_start: int = 0
+    slice_end: int | None = None
+    random_sample: bool = False
+    seed: int = 0
+    dataset_version: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "v1"
+    prompt_path: str | None = None
+    query_inputs_path: str | None = None
+    output_dir: Path | None = None
+    backend: Literal["auto", "openai", "local"] = "auto"
+    model: str | None = None
+    base_url: str | None = None
+    rpm: Positive | None = None
+    tpm: Positive | None = None
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_tokens: Positive | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
+    max_reasks: Annotated[int, Field(ge=0)] = 1
+    reparse: bool = False
+    redo: Literal["failed", "truncated", "invalid"] | None = None
+    deployments: tuple[DeploymentEntry, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run's files."""
+        return self.output_dir or Path(f"output_{self.name}_{self.dataset_version}")
+
+
+def _explain(error: ValidationError, *, where: str) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{where}{place}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8"
+        raise SettingsError(f"--config {path}: can't be read: {reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"--config {path}: {error}") from error
+
+
+def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Settings:
+    """Puts flags over a settings file. Flags that weren't given are absent or None.
+
+    Raises SettingsError with one line that names the flag, or the file and its field.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    from_file = _read_file(config) if config else {}
+    try:
+        if from_file:
+            Settings.model_validate({"name": "file", **from_file})
+    except ValidationError as error:
+        raise SettingsError(_explain(error, where=f"--config {config}: ")) from None
+    try:
+        return Settings.model_validate({**from_file, **given})
+    except ValidationError as error:
+        raise SettingsError(_explain(error, where="--")) from None
+
+
+def environment(folder: Path | None = None) -> dict[str, str]:
+    """The process's variables over those of a `.env` file in `folder` (the working folder)."""
+    from dotenv import dotenv_values  # noqa: PLC0415 - only where a run begins
+
+    path = (folder or Path.cwd()) / ".env"
+    stored = dotenv_values(path) if path.is_file() else {}
+    found = {name: value for name, value in stored.items() if value is not None}
+    return {**found, **os.environ}

@@ -1,0 +1,158 @@
+r"""One line of the journal.
+
+A line is ASCII JSON that ends in a checksum and a newline:
+
+    {"key":"<32 hex digits>","kind":"reply", ... ,"crc":"<8 hex digits>"}\n
+
+Why so: JSON lines can be read by anything; ASCII means that no byte but the separator looks like
+a newline; key and kind stand at fixed places, so a resume finds them in millions of lines without
+parsing one; the CRC-32 covers every byte before `,"crc"`, so a damaged line is known as one.
+
+Four kinds: `sent` (an attempt is about to be made), `reply`, `truncated` (a reply that the token
+limit cut off), `failed` (the request was given up). The last one of a key, `sent` aside, counts.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from syphus.core.records import Failure, Reply, Usage
+
+Kind: TypeAlias = Literal["sent", "reply", "truncated", "failed"]
+
+_KEY = slice(8, 40)
+_KIND_AT = 50
+_CRC = slice(-10, -2)
+_TAIL_BYTES = 18
+_KINDS: dict[int, Kind] = {
+    ord("s"): "sent",
+    ord("r"): "reply",
+    ord("t"): "truncated",
+    ord("f"): "failed",
+}
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A line read back. Exactly one of `reply` and `failure` is set, except for `sent`."""
+
+    key: str
+    kind: Kind
+    query_id: str
+    turn: int
+    reply: Reply | None = None
+    failure: Failure | None = None
+
+
+def _seal(key: str, kind: Kind, rest: str) -> bytes:
+    body = f'{{"key":"{key}","kind":"{kind}",{rest}'.encode("ascii")
+    return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
+
+
+def encode_sent(key: str, query_id: str, *, attempt: int, deployment: str) -> bytes:
+    """The line written before an attempt: without an outcome after it, it may have been billed."""
+    return _seal(
+        key,
+        "sent",
+        f'"query":{_encode(query_id)},"attempt":{attempt},"deployment":{_encode(deployment)}',
+    )
+
+
+def encode_reply(key: str, query_id: str, reply: Reply, *, turn: int, time: float) -> bytes:
+    """The line of a reply; `time` is seconds since the epoch."""
+    usage = reply.usage
+    facts = {
+        "query": query_id,
+        "turn": turn,
+        "time": round(time, 3),
+        "deployment": reply.deployment,
+        "attempt": reply.attempt,
+        "latency": round(reply.latency, 4),
+        "usage": [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens],
+        "cost": reply.cost,
+        "headers": dict(reply.headers),
+        "finish_reason": reply.finish_reason,
+        "refusal": reply.refusal,
+        "text": reply.text,
+    }
+    kind: Kind = "truncated" if reply.finish_reason == "length" else "reply"
+    return _seal(key, kind, _encode(facts)[1:-1])
+
+
+def encode_failure(key: str, query_id: str, failure: Failure, *, turn: int, time: float) -> bytes:
+    """The line of a request that was given up; `time` is seconds since the epoch."""
+    facts = {
+        "query": query_id,
+        "turn": turn,
+        "time": round(time, 3),
+        "error": failure.kind,
+        "message": failure.message,
+        "attempts": failure.attempts,
+        "status": failure.status,
+        "maybe_billed": failure.maybe_billed,
+    }
+    return _seal(key, "failed", _encode(facts)[1:-1])
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a line, with its newline, is exactly what was written."""
+    try:
+        crc = int(line[_CRC], 16)
+    except ValueError:
+        return False
+    body = memoryview(line)[:-_TAIL_BYTES]
+    return (
+        line.endswith(b'"}\n')
+        and line[-_TAIL_BYTES:-10] == b',"crc":"'
+        and (zlib.crc32(body) == crc)
+    )
+
+
+def key_of(line: bytes) -> str:
+    """The key of a whole line."""
+    return line[_KEY].decode("ascii")
+
+
+def kind_of(line: bytes) -> Kind:
+    """The kind of a whole line."""
+    return _KINDS[line[_KIND_AT]]
+
+
+def decode(line: bytes) -> Record:
+    """The record of a whole line."""
+    facts: dict[str, Any] = json.loads(line)
+    kind: Kind = facts["kind"]
+    reply = failure = None
+    if kind == "failed":
+        failure = Failure(
+            kind=facts["error"],
+            message=facts["message"],
+            attempts=facts["attempts"],
+            status=facts["status"],
+            maybe_billed=facts["maybe_billed"],
+        )
+    elif kind != "sent":
+        prompt, completion, cached = facts["usage"]
+        reply = Reply(
+            text=facts["text"],
+            finish_reason=facts["finish_reason"],
+            refusal=facts["refusal"],
+            usage=Usage(prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached),
+            latency=facts["latency"],
+            deployment=facts["deployment"],
+            attempt=facts["attempt"],
+            cost=facts["cost"],
+            headers=facts["headers"],
+        )
+    return Record(
+        key=facts["key"],
+        kind=kind,
+        query_id=facts["query"],
+        turn=facts.get("turn", 0),
+        reply=reply,
+        failure=failure,
+    )

@@ -1,0 +1,129 @@
+"""Reads a journal back: as a stream to resume, by offset to write the outputs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+from syphus.core.errors import JournalDamaged
+from syphus.journal.format import Record, decode, is_whole, key_of, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from syphus.journal.format import Kind
+
+_BLOCK = 1 << 22
+
+
+@dataclass(slots=True, kw_only=True)
+class JournalIndex:
+    """Where the outcome of each request stands. Grows by some 160 bytes a request.
+
+    `outcomes` maps a key (its 128 bits as an integer) to the offset of its last outcome.
+    `open_sends` holds the keys that were sent and have no outcome: each may have been billed.
+    `torn_bytes` is the length of an unfinished last line, which isn't part of the journal.
+    """
+
+    outcomes: dict[int, int] = field(default_factory=dict)
+    open_sends: set[int] = field(default_factory=set)
+    whole_bytes: int = 0
+    torn_bytes: int = 0
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    rest: list[bytes] = []
+    while block := file.read(_BLOCK):
+        first, newline, more = block.partition(b"\n")
+        rest.append(first)
+        if not newline:
+            continue
+        yield b"".join(rest) + b"\n"
+        lines = more.split(b"\n")
+        rest = [lines.pop()]
+        for line in lines:
+            yield line + b"\n"
+    if last := b"".join(rest):
+        yield last
+
+
+def scan(path: Path, on_line: Callable[[str, Kind, int], None]) -> tuple[int, int]:
+    """Calls `on_line(key, kind, offset)` for every line; returns whole bytes and torn bytes.
+
+    Raises JournalDamaged at the first line that isn't what was written, unless it is the last and
+    unfinished: that is what a killed process leaves, and it was never told to anyone.
+    """
+    offset = 0
+    with path.open("rb") as file:
+        for line in _lines(file):
+            if not line.endswith(b"\n"):
+                if not is_whole(line + b"\n"):
+                    return offset, len(line)
+            elif not is_whole(line):
+                raise JournalDamaged(
+                    f"{path} is damaged at byte {offset}: a line there fails its checksum. Restore "
+                    "the file from a copy, or move it away to start the run anew.",
+                    path=path,
+                    offset=offset,
+                )
+            on_line(key_of(line), kind_of(line), offset)
+            offset += len(line)
+    return offset, 0
+
+
+def read_index(path: Path, *, skip: frozenset[Kind] = frozenset()) -> JournalIndex:
+    """The index of the journal at `path`; empty where there is none.
+
+    Outcomes of the kinds in `skip` count as not there, so their requests are asked again.
+
+    Raises JournalDamaged as `scan` does.
+    """
+    index = JournalIndex()
+    if not path.exists():
+        return index
+    outcomes, open_sends = index.outcomes, index.open_sends
+
+    def note(key: str, kind: Kind, offset: int) -> None:
+        number = int(key, 16)
+        if kind == "sent":
+            open_sends.add(number)
+            return
+        open_sends.discard(number)
+        if kind in skip:
+            outcomes.pop(number, None)
+        else:
+            outcomes[number] = offset
+
+    index.whole_bytes, index.torn_bytes = scan(path, note)
+    return index
+
+
+class JournalReader:
+    """Reads single records by offset."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def at(self, offset: int) -> Record:
+        """The record whose line begins at `offset`."""
+        size = 1 << 13
+        line = os.pread(self._handle, size, offset)
+        while (end := line.find(b"\n")) < 0:
+            more = os.pread(self._handle, size, offset + len(line))
+            if not more:
+                break
+            line += more
+            size *= 2
+        line = line[: end + 1] if end >= 0 else line + b"\n"
+        if not is_whole(line):
+            raise JournalDamaged(
+                f"{self._path} is damaged at byte {offset}", path=self._path, offset=offset
+            )
+        return decode(line)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        os.close(self._handle)

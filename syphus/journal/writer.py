@@ -1,0 +1,153 @@
+"""Appends to a journal.
+
+`append` hands the bytes to the kernel before it returns, so a process that is killed right after
+loses nothing. A sync for a whole group follows (50 ms after the first or at 128 lines: one sync
+takes 0.1 to 10 ms, one a reply would be the run's bottleneck), and only then is a reply told to be
+durable. A sync that fails is never tried again: the kernel may have dropped the pages and a second
+call would report success for bytes that are gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from syphus.core.durable import sync_folder
+from syphus.core.errors import JournalWriteFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+
+_GROUP_LINES = 128
+_GROUP_SECONDS = 0.05
+
+
+class JournalWriter(Generic[T]):
+    """The only writer of one journal file, which ends at byte `size` (what follows is cut off).
+
+    `on_durable` gets the tokens of appended lines, in order, once they are synced. `run` must be
+    running for that; `sync` is `os.fdatasync` except in tests.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: int = 0,
+        on_durable: Callable[[Sequence[T]], None],
+        sync: Callable[[int], None] = os.fdatasync,
+    ) -> None:
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._path = path
+        self._offset = self._start_at(size)
+        sync_folder(path.parent)
+        self._on_durable = on_durable
+        self._sync = sync
+        self._pending: list[T] = []
+        self._unwritten: deque[bytes] = deque()
+        self._arrived = asyncio.Event()
+        self._full = asyncio.Event()
+        self._closing = False
+        self._syncer = ThreadPoolExecutor(1, thread_name_prefix="journal-sync")
+
+    def _start_at(self, size: int) -> int:
+        os.ftruncate(self._handle, size)
+        os.lseek(self._handle, size, os.SEEK_SET)
+        if size and os.pread(self._handle, 1, size - 1) != b"\n":
+            size += os.write(self._handle, b"\n")
+        return size
+
+    @property
+    def backlog(self) -> int:
+        """How many lines wait for their sync."""
+        return len(self._pending)
+
+    def note(self, line: bytes) -> None:
+        """Appends a line that nobody waits for.
+
+        Raises JournalWriteFailed where the disk refuses it.
+        """
+        self._drain()
+        self._write(line)
+
+    def append(self, line: bytes, token: T) -> int:
+        """Appends a line and returns its offset; `token` goes to `on_durable` after its sync.
+
+        A line that doesn't fit on the disk is kept and written at the next chance, at the latest
+        by `close`; its error is raised nevertheless, so that nothing more is asked.
+
+        Raises JournalWriteFailed.
+        """
+        offset = self._offset + sum(map(len, self._unwritten))
+        self._pending.append(token)
+        self._arrived.set()
+        if len(self._pending) >= _GROUP_LINES:
+            self._full.set()
+        self._unwritten.append(line)
+        self._drain()
+        return offset
+
+    def _drain(self) -> None:
+        while self._unwritten:
+            self._write(self._unwritten[0])
+            self._unwritten.popleft()
+
+    def _write(self, line: bytes) -> None:
+        written = 0
+        try:
+            while written < len(line):
+                written += os.write(self._handle, line[written:] if written else line)
+        except OSError as error:
+            os.ftruncate(self._handle, self._offset)
+            os.lseek(self._handle, self._offset, os.SEEK_SET)
+            what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+            raise JournalWriteFailed(f"can't write {self._path}: {what}") from error
+        self._offset += len(line)
+
+    async def run(self) -> None:
+        """Syncs groups of lines until `close`."""
+        loop = asyncio.get_running_loop()
+        while not (self._closing and not self._pending):
+            await self._arrived.wait()
+            if not self._closing:
+                timer = loop.call_later(_GROUP_SECONDS, self._full.set)
+                await self._full.wait()
+                timer.cancel()
+            self._full.clear()
+            self._arrived.clear()
+            await self._sync_group(loop)
+
+    async def _sync_group(self, loop: asyncio.AbstractEventLoop) -> None:
+        group, self._pending = self._pending, []
+        if self._unwritten:
+            self._drain()
+        try:
+            await loop.run_in_executor(self._syncer, self._sync, self._handle)
+        except OSError as error:
+            raise JournalWriteFailed(
+                f"can't sync {self._path}: {error.strerror}. What the disk holds of the last "
+                "replies is unknown; start the same command again once the disk is well."
+            ) from error
+        if group:
+            self._on_durable(group)
+
+    def close_when_synced(self) -> None:
+        """Lets `run` end after one more sync."""
+        self._closing = True
+        self._arrived.set()
+        self._full.set()
+
+    def close(self) -> None:
+        """Writes what is left, without waiting for a sync, and lets go of the file."""
+        try:
+            self._drain()
+        finally:
+            self._syncer.shutdown(wait=False)
+            os.close(self._handle)
