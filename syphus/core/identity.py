@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any
 
 import orjson
@@ -21,13 +22,27 @@ def canonical_json(value: Any) -> bytes:
 
     Lone surrogates, which UTF-8 can't hold, are kept as escapes.
 
-    Raises TypeError for values that JSON doesn't have.
+    Raises TypeError for what JSON has no word for: NaN, infinity, keys that aren't text, and
+    objects of other kinds.
     """
+    _refuse_foreign(value)
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return text.encode("ascii")
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def _refuse_foreign(value: Any) -> None:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"a key of JSON is a text, not {type(key).__name__}")
+            _refuse_foreign(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _refuse_foreign(part)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"JSON has no number {value}")
 
 
 class IdentityHash:

@@ -41,24 +41,27 @@ class Rates:
 def known_rates(model: str, *, base_url: str) -> Rates | None:
     """The list price of `model` at the provider behind `base_url`, or None where none is known.
 
+    The rates are those of short prompts, where a provider charges long ones more.
+
     A server of one's own has no list price, even if it serves a model that others sell: the
     provider is recognised by its address.
     """
     from genai_prices import Usage as PricedUsage  # noqa: PLC0415 - 160 ms, not needed by --help
     from genai_prices import calc_price  # noqa: PLC0415
 
-    def price(**tokens: int) -> float:
-        usage = PricedUsage(**tokens)
+    def price(tokens: int, *kinds: str) -> float:
+        usage = PricedUsage(**dict.fromkeys(kinds, tokens))
         return float(calc_price(usage, model, provider_api_url=base_url).total_price)
 
+    def rate(*kinds: str) -> float:
+        # The difference leaves out a fee that is charged for each request.
+        return (price(2 * _PROBE_TOKENS, *kinds) - price(_PROBE_TOKENS, *kinds)) / _PROBE_TOKENS
+
     try:
-        prompt = price(input_tokens=_PROBE_TOKENS)
-        completion = price(output_tokens=_PROBE_TOKENS)
-        cached = price(input_tokens=_PROBE_TOKENS, cache_read_tokens=_PROBE_TOKENS)
+        return Rates(
+            prompt=rate("input_tokens"),
+            completion=rate("output_tokens"),
+            cached=rate("input_tokens", "cache_read_tokens"),
+        )
     except LookupError:
         return None
-    return Rates(
-        prompt=prompt / _PROBE_TOKENS,
-        completion=completion / _PROBE_TOKENS,
-        cached=cached / _PROBE_TOKENS,
-    )

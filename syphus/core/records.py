@@ -70,9 +70,10 @@ class RequestShape:
 class Request:
     """One conversation to complete.
 
-    `identity` is `syphus.core.identity.Identity` of what is sent; `key` names this request in the
+    `identity` is the hash of what is sent (`syphus.core.identity`); `key` names this request in the
     journal (identity and query together); `messages` is canonical JSON of the message array;
-    `prompt_tokens` an estimate; `turn` counts correcting turns (0 is the first ask).
+    `prompt_tokens` an estimate; `position` counts the run's queries from 0; `turn` counts
+    correcting turns (0 is the first ask).
     """
 
     key: str
@@ -82,6 +83,7 @@ class Request:
     shape: RequestShape
     messages: bytes
     prompt_tokens: int
+    position: int = 0
     turn: int = 0
     languages: tuple[str, ...] = ()
 

@@ -8,20 +8,23 @@ Why so: JSON lines can be read by anything; ASCII means that no byte but the sep
 a newline; key and kind stand at fixed places, so a resume finds them in millions of lines without
 parsing one; the CRC-32 covers every byte before `,"crc"`, so a damaged line is known as one.
 
-Four kinds: `sent` (an attempt is about to be made), `reply`, `truncated` (a reply that the token
-limit cut off), `failed` (the request was given up). The last one of a key, `sent` aside, counts.
+Five kinds: `sent` (an attempt is about to be made), `not_billed` (that attempt came to nothing and
+cost nothing), and the outcomes: `reply`, `truncated` (a reply that the token limit cut off),
+`failed` (the request was given up). The last outcome of a key counts. What a reply cost stands
+right behind its kind, so that a resume can add it up without parsing the text.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from syphus.core.records import Failure, Reply, Usage
 
-Kind: TypeAlias = Literal["sent", "reply", "truncated", "failed"]
+Kind: TypeAlias = Literal["sent", "not_billed", "reply", "truncated", "failed"]
 
 _KEY = slice(8, 40)
 _KIND_AT = 50
@@ -29,16 +32,19 @@ _CRC = slice(-10, -2)
 _TAIL_BYTES = 18
 _KINDS: dict[int, Kind] = {
     ord("s"): "sent",
+    ord("n"): "not_billed",
     ord("r"): "reply",
     ord("t"): "truncated",
     ord("f"): "failed",
 }
+_COST = re.compile(rb'"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),')
+_COST_WITHIN = 200
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A line read back. Exactly one of `reply` and `failure` is set, except for `sent`."""
+    """An outcome read back: exactly one of `reply` and `failure` is set."""
 
     key: str
     kind: Kind
@@ -62,18 +68,23 @@ def encode_sent(key: str, query_id: str, *, attempt: int, deployment: str) -> by
     )
 
 
+def encode_not_billed(key: str) -> bytes:
+    """The line after an attempt that surely cost nothing and will be made again."""
+    return _seal(key, "not_billed", '"at":"retry"')
+
+
 def encode_reply(key: str, query_id: str, reply: Reply, *, turn: int, time: float) -> bytes:
     """The line of a reply; `time` is seconds since the epoch."""
     usage = reply.usage
     facts = {
+        "usage": [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens],
+        "cost": reply.cost,
         "query": query_id,
         "turn": turn,
         "time": round(time, 3),
         "deployment": reply.deployment,
         "attempt": reply.attempt,
         "latency": round(reply.latency, 4),
-        "usage": [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens],
-        "cost": reply.cost,
         "headers": dict(reply.headers),
         "finish_reason": reply.finish_reason,
         "refusal": reply.refusal,
@@ -122,8 +133,20 @@ def kind_of(line: bytes) -> Kind:
     return _KINDS[line[_KIND_AT]]
 
 
+def cost_of(line: bytes) -> tuple[Usage, float]:
+    """The tokens of a whole reply line and its US dollars (0 where no price was known)."""
+    found = _COST.search(line, _KIND_AT, _COST_WITHIN)
+    if found is None:
+        return Usage(), 0.0
+    prompt, completion, cached, cost = found.groups()
+    usage = Usage(
+        prompt_tokens=int(prompt), completion_tokens=int(completion), cached_tokens=int(cached)
+    )
+    return usage, 0.0 if cost == b"null" else float(cost)
+
+
 def decode(line: bytes) -> Record:
-    """The record of a whole line."""
+    """The record of a whole line that holds an outcome."""
     facts: dict[str, Any] = json.loads(line)
     kind: Kind = facts["kind"]
     reply = failure = None
@@ -135,7 +158,7 @@ def decode(line: bytes) -> Record:
             status=facts["status"],
             maybe_billed=facts["maybe_billed"],
         )
-    elif kind != "sent":
+    else:
         prompt, completion, cached = facts["usage"]
         reply = Reply(
             text=facts["text"],
@@ -152,7 +175,7 @@ def decode(line: bytes) -> Record:
         key=facts["key"],
         kind=kind,
         query_id=facts["query"],
-        turn=facts.get("turn", 0),
+        turn=facts["turn"],
         reply=reply,
         failure=failure,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from syphus.core.errors import JournalDamaged
-from syphus.journal.format import Record, decode, is_whole, key_of, kind_of
+from syphus.journal.format import Record, cost_of, decode, is_whole, key_of, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,14 +23,39 @@ class JournalIndex:
     """Where the outcome of each request stands. Grows by some 160 bytes a request.
 
     `outcomes` maps a key (its 128 bits as an integer) to the offset of its last outcome.
-    `open_sends` holds the keys that were sent and have no outcome: each may have been billed.
+    `open_sends` holds the keys whose last attempt has no known end: each may have been billed.
+    Tokens and `cost` (US dollars) are those of all replies, superseded ones included.
     `torn_bytes` is the length of an unfinished last line, which isn't part of the journal.
     """
 
     outcomes: dict[int, int] = field(default_factory=dict)
     open_sends: set[int] = field(default_factory=set)
+    replies: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float = 0.0
     whole_bytes: int = 0
     torn_bytes: int = 0
+
+    def add(self, line: bytes, kind: Kind, offset: int, skip: frozenset[Kind]) -> None:
+        """Takes note of one whole line."""
+        number = int(key_of(line), 16)
+        if kind == "sent":
+            self.open_sends.add(number)
+            return
+        self.open_sends.discard(number)
+        if kind in ("reply", "truncated"):
+            usage, cost = cost_of(line)
+            self.replies += 1
+            self.prompt_tokens += usage.prompt_tokens
+            self.completion_tokens += usage.completion_tokens
+            self.cached_tokens += usage.cached_tokens
+            self.cost += cost
+        if kind in skip:
+            self.outcomes.pop(number, None)
+        elif kind != "not_billed":
+            self.outcomes[number] = offset
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -49,8 +74,8 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
         yield last
 
 
-def scan(path: Path, on_line: Callable[[str, Kind, int], None]) -> tuple[int, int]:
-    """Calls `on_line(key, kind, offset)` for every line; returns whole bytes and torn bytes.
+def scan(path: Path, on_line: Callable[[bytes, Kind, int], None]) -> tuple[int, int]:
+    """Calls `on_line(line, kind, offset)` for every line; returns whole bytes and torn bytes.
 
     Raises JournalDamaged at the first line that isn't what was written, unless it is the last and
     unfinished: that is what a killed process leaves, and it was never told to anyone.
@@ -68,7 +93,7 @@ def scan(path: Path, on_line: Callable[[str, Kind, int], None]) -> tuple[int, in
                     path=path,
                     offset=offset,
                 )
-            on_line(key_of(line), kind_of(line), offset)
+            on_line(line, kind_of(line), offset)
             offset += len(line)
     return offset, 0
 
@@ -83,20 +108,9 @@ def read_index(path: Path, *, skip: frozenset[Kind] = frozenset()) -> JournalInd
     index = JournalIndex()
     if not path.exists():
         return index
-    outcomes, open_sends = index.outcomes, index.open_sends
-
-    def note(key: str, kind: Kind, offset: int) -> None:
-        number = int(key, 16)
-        if kind == "sent":
-            open_sends.add(number)
-            return
-        open_sends.discard(number)
-        if kind in skip:
-            outcomes.pop(number, None)
-        else:
-            outcomes[number] = offset
-
-    index.whole_bytes, index.torn_bytes = scan(path, note)
+    index.whole_bytes, index.torn_bytes = scan(
+        path, lambda line, kind, offset: index.add(line, kind, offset, skip)
+    )
     return index
 
 

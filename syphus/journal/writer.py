@@ -32,8 +32,10 @@ _GROUP_SECONDS = 0.05
 class JournalWriter(Generic[T]):
     """The only writer of one journal file, which ends at byte `size` (what follows is cut off).
 
-    `on_durable` gets the tokens of appended lines, in order, once they are synced. `run` must be
-    running for that; `sync` is `os.fdatasync` except in tests.
+    `on_durable` gets the tokens of appended lines, in order, once they are synced; `run` must be
+    running for that. `on_refused` is told when the disk refuses bytes: nothing more should be
+    asked then, and the lines refused are kept and written at the next chance, at the latest by
+    `close`. `sync` is `os.fdatasync` except in tests.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class JournalWriter(Generic[T]):
         *,
         size: int = 0,
         on_durable: Callable[[Sequence[T]], None],
+        on_refused: Callable[[JournalWriteFailed], None],
         sync: Callable[[int], None] = os.fdatasync,
     ) -> None:
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -49,9 +52,10 @@ class JournalWriter(Generic[T]):
         self._offset = self._start_at(size)
         sync_folder(path.parent)
         self._on_durable = on_durable
+        self._on_refused = on_refused
         self._sync = sync
-        self._pending: list[T] = []
-        self._unwritten: deque[bytes] = deque()
+        self._unsynced: list[T] = []
+        self._unwritten: deque[tuple[bytes, T]] = deque()
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
         self._closing = False
@@ -64,42 +68,30 @@ class JournalWriter(Generic[T]):
             size += os.write(self._handle, b"\n")
         return size
 
-    @property
-    def backlog(self) -> int:
-        """How many lines wait for their sync."""
-        return len(self._pending)
-
-    def note(self, line: bytes) -> None:
-        """Appends a line that nobody waits for.
-
-        Raises JournalWriteFailed where the disk refuses it.
-        """
-        self._drain()
-        self._write(line)
+    def note(self, line: bytes) -> bool:
+        """Appends a line that nobody waits for; False where the disk refuses it."""
+        return self._drain() and self._write(line)
 
     def append(self, line: bytes, token: T) -> int:
-        """Appends a line and returns its offset; `token` goes to `on_durable` after its sync.
-
-        A line that doesn't fit on the disk is kept and written at the next chance, at the latest
-        by `close`; its error is raised nevertheless, so that nothing more is asked.
-
-        Raises JournalWriteFailed.
-        """
-        offset = self._offset + sum(map(len, self._unwritten))
-        self._pending.append(token)
-        self._arrived.set()
-        if len(self._pending) >= _GROUP_LINES:
-            self._full.set()
-        self._unwritten.append(line)
+        """Appends a line and returns its offset; `token` goes to `on_durable` after its sync."""
+        offset = self._offset + sum(len(waiting) for waiting, _ in self._unwritten)
+        self._unwritten.append((line, token))
         self._drain()
         return offset
 
-    def _drain(self) -> None:
+    def _drain(self) -> bool:
         while self._unwritten:
-            self._write(self._unwritten[0])
+            line, token = self._unwritten[0]
+            if not self._write(line):
+                return False
             self._unwritten.popleft()
+            self._unsynced.append(token)
+            self._arrived.set()
+            if len(self._unsynced) >= _GROUP_LINES:
+                self._full.set()
+        return True
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes) -> bool:
         written = 0
         try:
             while written < len(line):
@@ -108,13 +100,17 @@ class JournalWriter(Generic[T]):
             os.ftruncate(self._handle, self._offset)
             os.lseek(self._handle, self._offset, os.SEEK_SET)
             what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-            raise JournalWriteFailed(f"can't write {self._path}: {what}") from error
+            refusal = JournalWriteFailed(f"can't write {self._path}: {what}")
+            refusal.__cause__ = error
+            self._on_refused(refusal)
+            return False
         self._offset += len(line)
+        return True
 
     async def run(self) -> None:
         """Syncs groups of lines until `close`."""
         loop = asyncio.get_running_loop()
-        while not (self._closing and not self._pending):
+        while not (self._closing and not self._unsynced):
             await self._arrived.wait()
             if not self._closing:
                 timer = loop.call_later(_GROUP_SECONDS, self._full.set)
@@ -125,9 +121,7 @@ class JournalWriter(Generic[T]):
             await self._sync_group(loop)
 
     async def _sync_group(self, loop: asyncio.AbstractEventLoop) -> None:
-        group, self._pending = self._pending, []
-        if self._unwritten:
-            self._drain()
+        group, self._unsynced = self._unsynced, []
         try:
             await loop.run_in_executor(self._syncer, self._sync, self._handle)
         except OSError as error:
@@ -145,7 +139,7 @@ class JournalWriter(Generic[T]):
         self._full.set()
 
     def close(self) -> None:
-        """Writes what is left, without waiting for a sync, and lets go of the file."""
+        """Writes what was refused before, without a sync, and lets go of the file."""
         try:
             self._drain()
         finally:

@@ -1,0 +1,88 @@
+"""What a run shows while it goes on: notices, and progress, on stderr."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from rich.console import Console as Terminal
+from rich.live import Live
+
+from syphus.cli.progress import progress_line, progress_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from syphus.core.events import Snapshot
+
+_TABLE_SECONDS = 0.25
+_LINE_SECONDS = 30.0
+
+
+class Console:
+    """Watches a run: a live table on a terminal, a line every 30 s elsewhere."""
+
+    def __init__(self, *, progress: bool) -> None:
+        self._terminal = Terminal(stderr=True)
+        self._progress = progress
+        self._log = structlog.wrap_logger(
+            _Printer(self._terminal),
+            processors=[
+                structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+                structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
+            ],
+        )
+
+    def notice(self, text: str) -> None:
+        """Prints one line."""
+        self._log.info(text)
+
+    @contextmanager
+    def watching(self, snapshot: Callable[[], Snapshot], *, title: str) -> Iterator[None]:
+        """Shows progress while the block runs."""
+        if not self._progress:
+            yield
+        elif self._terminal.is_terminal:
+            with self._live(snapshot, title):
+                yield
+        else:
+            with self._lines(snapshot):
+                yield
+
+    @contextmanager
+    def _live(self, snapshot: Callable[[], Snapshot], title: str) -> Iterator[None]:
+        with Live(
+            get_renderable=lambda: progress_table(snapshot(), title=title),
+            console=self._terminal,
+            refresh_per_second=1 / _TABLE_SECONDS,
+            transient=True,
+        ):
+            yield
+
+    @contextmanager
+    def _lines(self, snapshot: Callable[[], Snapshot]) -> Iterator[None]:
+        ended = threading.Event()
+
+        def print_lines() -> None:
+            while not ended.wait(_LINE_SECONDS):
+                self.notice(progress_line(snapshot()))
+
+        thread = threading.Thread(target=print_lines, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+class _Printer:
+    """Where structlog hands a rendered line: above a live table, if there is one."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    def info(self, line: str) -> None:
+        self._terminal.out(line, highlight=False)

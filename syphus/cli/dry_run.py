@@ -1,0 +1,46 @@
+"""`syphus run --dry_run`: a run before it is paid for."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from syphus.core.durable import dump
+
+if TYPE_CHECKING:
+    from syphus.pipeline.plan import Plan
+
+
+def show_preview(plan: Plan) -> None:
+    """Prints the first query's messages, then counts, tokens and cost."""
+    from syphus.pipeline.preview import preview  # noqa: PLC0415 - counts tokens, only here
+
+    found = preview(plan)
+    kind = "counted" if found.tokens_are_exact else "estimated"
+    lines = [
+        dump(found.messages, indent=True).decode(),
+        "",
+        f"model       {found.model or 'the only one that the server offers'}",
+        f"answered by {', '.join(found.deployments)}",
+        f"queries     {found.queries}",
+    ]
+    if found.empty:
+        lines.append(f"not asked   {found.empty} without a text")
+    if found.repeated or found.renamed:
+        lines.append(
+            f"repeated    {found.repeated} the same again, {found.renamed} ids with another text"
+        )
+    lines += [
+        f"prompt      {found.prompt_tokens} tokens, {found.prefix_tokens} of each request shared",
+        f"completion  {found.completion_tokens} tokens if replies are as long as the examples",
+        f"            {found.most_completion_tokens} at most",
+        f"cost        {_range(found.cost, found.most_cost)}",
+        f"            tokens {kind} for {found.model or 'an unknown model'}; nothing was sent",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _range(usual: float | None, most: float | None) -> str:
+    if usual is None or most is None:
+        return "unknown: no price is known for this model and endpoint"
+    return f"${usual:.4f}, at most ${most:.4f}"

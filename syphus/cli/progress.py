@@ -1,0 +1,98 @@
+"""How far a run is, in words."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from syphus.core.events import Observer, Snapshot
+    from syphus.pipeline.run import Outcome
+
+
+def _fresh(now: Snapshot) -> int:
+    """Queries that this sitting brought to an end."""
+    return max(0, now.done - now.restored)
+
+
+def _per_second(amount: float, now: Snapshot) -> float:
+    return amount / now.seconds if now.seconds > 0 else 0.0
+
+
+def time_left(now: Snapshot) -> str:
+    """The time until the end at this sitting's pace."""
+    if not now.left or not _fresh(now):
+        return "0:00:00" if now.left == 0 else "unknown"
+    return str(timedelta(seconds=round(now.left * now.seconds / _fresh(now))))
+
+
+def cost_at_end(now: Snapshot) -> float | None:
+    """US dollars for the whole run at the cost a query has had so far."""
+    if now.cost is None or not now.total or not now.done:
+        return None
+    return now.cost * now.total / now.done
+
+
+def _dollars(amount: float | None) -> str:
+    return "unknown" if amount is None else f"${amount:.4f}"
+
+
+def progress_line(now: Snapshot) -> str:
+    """One line for logs."""
+    total = "?" if now.total is None else now.total
+    return (
+        f"done {now.done} of {total}  valid {now.valid}  invalid {now.invalid}  "
+        f"failed {now.failed}  in flight {now.in_flight}  waiting {now.waiting}  "
+        f"{_per_second(_fresh(now), now):.1f} req/s  "
+        f"cost {_dollars(now.cost)}, at the end {_dollars(cost_at_end(now))}  "
+        f"left {time_left(now)}"
+    )
+
+
+def progress_table(now: Snapshot, *, title: str) -> Table:
+    """The table that a terminal shows."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    table.add_row(title, ProgressBar(total=now.total, completed=now.done, width=40))
+    table.add_row("done", f"{now.done} of {'?' if now.total is None else now.total}")
+    table.add_row("valid", f"{now.valid} ({now.pairs} pairs)")
+    table.add_row("invalid", str(now.invalid))
+    table.add_row("failed", str(now.failed))
+    table.add_row("in flight", f"{now.in_flight}, {now.waiting} waiting for their next try")
+    table.add_row("req/s", f"{_per_second(_fresh(now), now):.1f}")
+    tokens = now.prompt_tokens + now.completion_tokens
+    table.add_row("tokens", f"{tokens} ({_per_second(tokens, now):.0f}/s)")
+    table.add_row("cost", f"{_dollars(now.cost)}, at the end {_dollars(cost_at_end(now))}")
+    table.add_row("left", time_left(now))
+    return table
+
+
+def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
+    """Prints what a run came to on stdout, and how to go on on stderr."""
+    now, written = outcome.snapshot, outcome.written
+    unanswered = now.read - now.done
+    lines = [
+        f"queries   {now.read}",
+        f"valid     {now.valid} ({written.valid} pairs)",
+        f"invalid   {now.invalid}",
+        f"failed    {now.failed}",
+        f"tokens    {now.prompt_tokens} prompt, {now.completion_tokens} completion",
+        f"cost      {_dollars(now.cost)}",
+        f"seconds   {now.seconds:.1f}",
+        f"folder    {outcome.folder}",
+    ]
+    if unanswered:
+        lines.insert(4, f"not asked {unanswered}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+    if outcome.stopped_by is not None:
+        observer.notice(f"stopped early: {outcome.stopped_by}; the same command goes on from here")
+    elif now.failed:
+        observer.notice(
+            f"{now.failed} queries failed: see {outcome.folder / 'error_messages.json'}"
+        )

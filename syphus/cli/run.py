@@ -1,0 +1,159 @@
+"""`syphus run`: the main job."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from syphus.cli.console import Console
+    from syphus.core.settings import Settings
+    from syphus.pipeline.plan import Plan
+    from syphus.pipeline.run import Outcome, Run
+
+_STOPPED_EARLY = 3
+_NOT_SETTINGS = ("context", "config", "dry_run", "no_progress")
+
+
+def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Option("--name", help="The data set: YourDataset.your_dataset.", metavar="NAME")
+    ],
+    num_threads: Annotated[
+        int | None, typer.Option("--num_threads", help="Most requests in flight. [16]")
+    ] = None,
+    slice_start: Annotated[
+        int | None, typer.Option("--slice_start", help="The first query, from 0. [0]")
+    ] = None,
+    slice_end: Annotated[
+        int | None, typer.Option("--slice_end", help="The query to end before; -1: all. [-1]")
+    ] = None,
+    random_sample: Annotated[
+        bool | None, typer.Option("--random_sample", help="Shuffle before slicing.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the shuffle. [0]")] = None,
+    dataset_version: Annotated[
+        str | None, typer.Option("--dataset_version", help="Part of the folder's name. [v1]")
+    ] = None,
+    prompt_path: Annotated[
+        str | None, typer.Option("--prompt_path", help="The prompt file.")
+    ] = None,
+    query_inputs_path: Annotated[
+        str | None, typer.Option("--query_inputs_path", "-in", help="The annotation file.")
+    ] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option("--output_dir", help="[output_<name>_<dataset_version>]")
+    ] = None,
+    backend: Annotated[
+        Literal["auto", "openai", "local"] | None,
+        typer.Option("--backend", help="auto: an endpoint if one is set, else the local model."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The model, or Azure's deployment.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base_url", help="Any OpenAI-compatible endpoint.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file of settings and deployments.")
+    ] = None,
+    rpm: Annotated[int | None, typer.Option("--rpm", help="Requests per minute.")] = None,
+    tpm: Annotated[int | None, typer.Option("--tpm", help="Tokens per minute.")] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="US dollars that the run may cost.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option("--max_tokens", help="Most tokens in a reply. [2048]")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="[0.7]")] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", help="Seconds that one attempt may take. [300]")
+    ] = None,
+    max_reasks: Annotated[
+        int | None,
+        typer.Option("--max_reasks", help="How often a reply without a pair is asked again. [1]"),
+    ] = None,
+    reparse: Annotated[
+        bool | None, typer.Option("--reparse", help="Write the files anew; send nothing.")
+    ] = None,
+    redo: Annotated[
+        Literal["failed", "truncated", "invalid"] | None,
+        typer.Option("--redo", help="Ask these queries of an earlier run again."),
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry_run", help="Show messages, tokens and cost; send nothing.")
+    ] = False,
+    no_progress: Annotated[bool, typer.Option("--no_progress", help="Draw no progress.")] = False,
+) -> int:
+    """Ask about every annotation of a data set, and write its instruction files."""
+    flags = {key: value for key, value in locals().items() if key not in _NOT_SETTINGS}
+    from syphus.core.settings import environment, load_settings  # noqa: PLC0415 - not for --help
+    from syphus.pipeline.plan import make_plan  # noqa: PLC0415
+
+    settings = load_settings(flags, config=config)
+    plan = make_plan(settings, root=context.obj, env=environment())
+    if dry_run:
+        from syphus.cli.dry_run import show_preview  # noqa: PLC0415 - only here
+
+        show_preview(plan)
+        return 0
+    return _run(plan, settings, progress=not no_progress)
+
+
+def _run(plan: Plan, settings: Settings, *, progress: bool) -> int:
+    from syphus.cli.console import Console  # noqa: PLC0415 - rich and structlog, not for --help
+    from syphus.cli.progress import show_outcome  # noqa: PLC0415
+    from syphus.pipeline.run import Run  # noqa: PLC0415
+
+    console = Console(progress=progress)
+    job = Run(plan, observer=console)
+    with console.watching(job.snapshot, title=f"{settings.name} {settings.dataset_version}"):
+        outcome = _run_loop(job, console)
+    show_outcome(outcome, observer=console)
+    return outcome.exit_status
+
+
+def _run_loop(job: Run, console: Console) -> Outcome:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        signals = _Signals(job, console)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            runner.get_loop().add_signal_handler(number, signals.came, number)
+        return runner.run(job.execute())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415 - absent on some systems
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+class _Signals:
+    """The first one stops the asking, the second one leaves: what came is in the journal."""
+
+    def __init__(self, job: Run, console: Console) -> None:
+        self._job = job
+        self._console = console
+        self._seen = False
+
+    def came(self, number: int) -> None:
+        if self._seen:
+            sys.stderr.flush()
+            os._exit(_STOPPED_EARLY)
+        self._seen = True
+        name = signal.Signals(number).name
+        self._console.notice(
+            f"{name}: nothing more is asked, what is in flight is awaited; once more to leave now"
+        )
+        self._job.stop(f"stopped by {name}")

@@ -1,0 +1,64 @@
+"""`syphus status RUN`: how far a run is."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated, Any
+
+import typer
+
+from syphus.core.errors import JournalInUse, SettingsError
+
+
+def status(
+    run: Annotated[Path, typer.Argument(help="The run's folder, output_<name>_<version>.")],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show how far a run is, while it goes on or afterwards."""
+    from syphus.core.durable import dump  # noqa: PLC0415 - not needed by --help
+    from syphus.export.run_file import read_run_file  # noqa: PLC0415
+
+    facts = read_run_file(run)
+    if not facts:
+        raise SettingsError(f"{run} is no run's folder: it has no run.json")
+    facts["state"] = _state(run, facts["state"])
+    if json:
+        typer.echo(dump(facts, indent=True).decode())
+    else:
+        typer.echo(_describe(facts))
+
+
+def _state(run: Path, written: str) -> str:
+    from syphus.journal.lock import run_lock  # noqa: PLC0415 - not needed by --help
+
+    if written != "running":
+        return written
+    try:
+        with run_lock(run / "journal"):
+            return "killed"
+    except JournalInUse:
+        return "running"
+
+
+def _describe(facts: dict[str, Any]) -> str:
+    counts = facts["counts"]
+    cost = "unknown" if counts["cost"] is None else f"${counts['cost']:.4f}"
+    total = counts["total"] or counts["read"]
+    done = counts["valid"] + counts["invalid"] + counts["failed"]
+    lines = [
+        f"{facts['name']} {facts['dataset_version']}: {facts['state']}",
+        f"model     {facts['model']}",
+        f"done      {done} of {total}",
+        f"valid     {counts['valid']} ({counts['pairs']} pairs)",
+        f"invalid   {counts['invalid']}",
+        f"failed    {counts['failed']}",
+        f"tokens    {counts['prompt_tokens']} prompt, {counts['completion_tokens']} completion",
+        f"cost      {cost}",
+        f"seconds   {facts['seconds']}",
+    ]
+    if facts["stopped_by"]:
+        lines.append(f"stopped   {facts['stopped_by']}")
+    if facts["state"] != "finished":
+        lines.append("resume    by the same command")
+    return "\n".join(lines)

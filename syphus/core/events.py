@@ -1,0 +1,61 @@
+"""What the engine and the pipeline tell whoever watches; they never print themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A run at one moment.
+
+    `total` is None while the data set's size isn't known. `valid` counts queries whose final
+    reply gave pairs, `invalid` those whose final reply gave none, `failed` those that were given
+    up, `restored` those whose outcome was in the journal before this sitting. Tokens and `cost`
+    (US dollars, None without a price) are those of the run's whole journal; `seconds` are this
+    sitting's.
+    """
+
+    total: int | None
+    read: int
+    valid: int
+    invalid: int
+    failed: int
+    restored: int
+    pairs: int
+    sent: int
+    retried: int
+    rate_limited: int
+    in_flight: int
+    waiting: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cost: float | None
+    seconds: float
+
+    @property
+    def done(self) -> int:
+        """Queries with a final outcome."""
+        return self.valid + self.invalid + self.failed
+
+    @property
+    def left(self) -> int | None:
+        """Queries without a final outcome, None while their number isn't known."""
+        return None if self.total is None else max(0, self.total - self.done)
+
+
+class Observer(Protocol):
+    """Watches a run."""
+
+    def notice(self, text: str) -> None:
+        """One thing worth a line: a resume, a rate limit, a deployment set aside."""
+        ...
+
+
+class Silent:
+    """Watches and says nothing."""
+
+    def notice(self, text: str) -> None:
+        """Says nothing."""

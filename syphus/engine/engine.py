@@ -1,0 +1,274 @@
+"""Asks every request of a stream, within the limits, until each has an outcome.
+
+One dispatcher a deployment takes work when its gate lets one more go; an attempt is one task that
+holds one place and gives it back before any waiting. Each failure has one owner: the retry policy
+(ask again), the request (give it up), the deployment (close it), or, when no deployment is left,
+the run (stop).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from syphus.core.errors import (
+    BadRequest,
+    RequestError,
+    RetryableError,
+    StoppedEarly,
+    StoppingError,
+    UnsupportedParameter,
+)
+from syphus.core.records import Failure
+from syphus.engine.budget import Budget
+from syphus.engine.retry import Backoff, RetryPolicy, may_retry
+from syphus.engine.signal import Signal
+from syphus.engine.work import Work, WorkQueue
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from syphus.core.errors import SyphusError
+    from syphus.core.records import Reply, Request
+    from syphus.engine.lane import Lane
+
+_ALIKE_BEFORE_STOPPING = 20
+_UNBOUNDED_COMPLETION = 4096
+
+
+class Sink(Protocol):
+    """Where outcomes go, in the turn of the event loop in which they happen."""
+
+    def sending(self, request: Request, *, attempt: int, deployment: str) -> bool:
+        """An attempt is about to be made; False forbids it, and the engine must be stopped."""
+        ...
+
+    def not_billed(self, request: Request) -> None:
+        """That attempt surely cost nothing and has no outcome."""
+        ...
+
+    def replied(self, request: Request, reply: Reply) -> None:
+        """A request was answered."""
+        ...
+
+    def failed(self, request: Request, failure: Failure) -> None:
+        """A request was given up."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What the engine has done so far; the progress display reads it."""
+
+    sent: int = 0
+    replied: int = 0
+    failed: int = 0
+    retried: int = 0
+    rate_limited: int = 0
+    maybe_billed: int = 0
+
+
+class Engine:
+    """Drives requests through lanes.
+
+    `most_open` bounds the requests that were taken from the source and have no settled outcome:
+    enough for new work to go on beside many that wait for their next try.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        sink: Sink,
+        *,
+        most_in_flight: int,
+        budget: Budget | None = None,
+        policy: RetryPolicy | None = None,
+        on_notice: Callable[[str], None],
+    ) -> None:
+        self.counts = Counts()
+        self.budget = budget or Budget(None)
+        self.stopped_by: SyphusError | None = None
+        self._lanes = lanes
+        self._sink = sink
+        self._most_open = 4 * most_in_flight + 256
+        self._policy = policy or RetryPolicy()
+        self._backoff = Backoff()
+        self._on_notice = on_notice
+        self._queue = WorkQueue(self._wake_lanes)
+        self._open = 0
+        self._exhausted = False
+        self._room = Signal()
+        self._first_refusals = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts under way."""
+        return sum(lane.places.in_flight for lane in self._lanes)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their next try."""
+        return self._queue.delayed
+
+    async def run(self, source: AsyncIterator[Sequence[Request]]) -> None:
+        """Asks every request of `source` (which comes in chunks) and all that `submit` adds.
+
+        Returns when every request is settled or, after `stop`, when nothing is in flight. Errors
+        of the source and of the sink end the run at once, as an exception group.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._feed(source))
+                for lane in self._lanes:
+                    group.create_task(self._dispatch(lane, group))
+        finally:
+            self._queue.close()
+
+    def submit(self, request: Request) -> None:
+        """Adds a request that an outcome gave rise to; it goes before those of the source."""
+        if self.stopped_by is None:
+            self._open += 1
+            self._queue.add_first(Work(request=request))
+
+    def settle(self) -> None:
+        """One request has its outcome, and all it gave rise to was submitted."""
+        self._open -= 1
+        self._room.set()
+        if self._is_finished:
+            self._wake_lanes()
+
+    def stop(self, reason: SyphusError) -> None:
+        """Sends nothing more. What is in flight goes on; the first reason is kept."""
+        if self.stopped_by is None:
+            self.stopped_by = reason
+            self._room.set()
+            self._wake_lanes()
+
+    @property
+    def _is_finished(self) -> bool:
+        return self.stopped_by is not None or (self._exhausted and self._open == 0)
+
+    def _wake_lanes(self) -> None:
+        for lane in self._lanes:
+            lane.signal.set()
+
+    async def _feed(self, source: AsyncIterator[Sequence[Request]]) -> None:
+        async for chunk in source:
+            for request in chunk:
+                self._open += 1
+                self._queue.add(Work(request=request))
+            while self._open >= self._most_open and self.stopped_by is None:
+                await self._room.wait()
+            if self.stopped_by is not None:
+                return
+        self._exhausted = True
+        self._wake_lanes()
+
+    async def _dispatch(self, lane: Lane, group: asyncio.TaskGroup) -> None:
+        while not self._is_finished and lane.closed_by is None:
+            seconds = lane.wait()
+            if seconds != 0 or not self._queue:
+                await lane.signal.wait(seconds if self._queue else None)
+                continue
+            work = self._queue.take()
+            tokens = self._most_tokens(work.request)
+            await lane.admit(tokens)
+            if self.stopped_by is not None or lane.wait() != 0:
+                self._queue.add_first(work)
+                continue
+            most = self._most_cost(lane, work.request)
+            if not self.budget.reserve(most):
+                self._queue.put_back(work)
+                if self.budget.is_idle:
+                    self.stop(StoppedEarly(f"the budget of ${self.budget.limit:.2f} is used up"))
+                else:
+                    await lane.signal.wait()
+                continue
+            attempt = work.tries.sent + 1
+            if not self._sink.sending(work.request, attempt=attempt, deployment=lane.name):
+                self.budget.settle(most, 0.0)
+                self._queue.put_back(work)
+                continue
+            work.tries.sent = attempt
+            self.counts.sent += 1
+            group.create_task(self._attempt(lane, work, lane.enter(), tokens, most))
+
+    def _most_tokens(self, request: Request) -> int:
+        return request.prompt_tokens + (request.shape.sampling.max_tokens or _UNBOUNDED_COMPLETION)
+
+    def _most_cost(self, lane: Lane, request: Request) -> float:
+        rates = lane.deployment.rates
+        if rates is None:
+            return 0.0
+        prompt = int(request.prompt_tokens * self.budget.margin) + 1
+        completion = request.shape.sampling.max_tokens or _UNBOUNDED_COMPLETION
+        return rates.at_most(prompt, completion)
+
+    async def _attempt(
+        self, lane: Lane, work: Work, sent_at: float, tokens: int, most: float
+    ) -> None:
+        request = work.request
+        try:
+            reply = await lane.backend.ask(request, attempt=work.tries.sent)
+        except RequestError as error:
+            self.budget.settle(most, most if error.maybe_billed else 0.0)
+            lane.failed(error, sent_at=sent_at)
+            self._own(lane, work, error)
+        else:
+            self.counts.replied += 1
+            self._first_refusals = -1
+            self.budget.settle(most, reply.cost or 0.0)
+            self.budget.learn(estimated=request.prompt_tokens, real=reply.usage.prompt_tokens)
+            lane.answered(reply, tokens)
+            self._sink.replied(request, reply)
+        finally:
+            lane.leave()
+            if self.budget.limit is not None:
+                self._wake_lanes()
+
+    def _own(self, lane: Lane, work: Work, error: RequestError) -> None:
+        if error.maybe_billed:
+            self.counts.maybe_billed += 1
+        elif isinstance(error, StoppingError | RetryableError):
+            self._sink.not_billed(work.request)
+        if isinstance(error, StoppingError):
+            self._close(lane, error)
+            self._queue.add_first(work)
+            return
+        work.tries.count(error)
+        if may_retry(error, work.tries, self._policy):
+            self.counts.retried += 1
+            self.counts.rate_limited += error.kind == "rate_limited"
+            self._queue.add_later(work, self._backoff.seconds(work.tries, error))
+            return
+        self.counts.failed += 1
+        self._note_refusal(error)
+        self._sink.failed(
+            work.request,
+            Failure(
+                kind=error.kind,
+                message=str(error),
+                attempts=work.tries.sent,
+                status=error.status,
+                maybe_billed=work.tries.maybe_billed > 0,
+            ),
+        )
+
+    def _close(self, lane: Lane, error: StoppingError) -> None:
+        if lane.closed_by is None:
+            lane.closed_by = error
+            lane.signal.set()
+            self._on_notice(f"{lane.name}: {error}; it is asked no more")
+        if all(other.closed_by is not None for other in self._lanes):
+            self.stop(error)
+
+    def _note_refusal(self, error: RequestError) -> None:
+        """A million requests must not be sent to learn that none is accepted."""
+        if self._first_refusals < 0 or not isinstance(error, BadRequest | UnsupportedParameter):
+            return
+        self._first_refusals += 1
+        if self._first_refusals == _ALIKE_BEFORE_STOPPING:
+            self.stop(
+                StoppedEarly(f"the endpoint refused the first {self._first_refusals}: {error}")
+            )

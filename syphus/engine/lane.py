@@ -1,0 +1,150 @@
+"""One deployment at work: its gate, and what its answers teach about it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from syphus.core.errors import RateLimited, RetryableError
+from syphus.engine.breaker import Breaker
+from syphus.engine.limits import (
+    Concurrency,
+    TokenBucket,
+    is_used_up,
+    limit_in,
+    request_throttle,
+)
+from syphus.engine.signal import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from asyncio_throttle.throttler import Throttler
+
+    from syphus.core.deployments import Deployment
+    from syphus.core.errors import RequestError, StoppingError
+    from syphus.core.records import Reply, Request
+
+_LONGEST_PAUSE = 300.0
+_USED_UP_PAUSE = 1.0
+
+
+class Backend(Protocol):
+    """A way to get a reply from one deployment."""
+
+    async def ask(self, request: Request, *, attempt: int) -> Reply:
+        """One attempt. Raises `syphus.core.errors.RequestError`."""
+        ...
+
+
+class Lane:
+    """The gate to one deployment. A dispatcher waits on `signal`, nobody else does."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        backend: Backend,
+        *,
+        most_in_flight: int,
+        on_notice: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.deployment = deployment
+        self.backend = backend
+        self.signal = Signal()
+        self.places = Concurrency(min(most_in_flight, deployment.max_in_flight or most_in_flight))
+        self.breaker = Breaker()
+        self.closed_by: StoppingError | None = None
+        self._on_notice = on_notice
+        self._clock = clock
+        self._paused_until = 0.0
+        self._throttle: Throttler | None = None
+        self._tokens: TokenBucket | None = None
+        if deployment.requests_per_minute:
+            self._throttle = request_throttle(deployment.requests_per_minute)
+        if deployment.tokens_per_minute:
+            self._tokens = TokenBucket(deployment.tokens_per_minute, now=clock())
+
+    @property
+    def name(self) -> str:
+        """The deployment's name."""
+        return self.deployment.name
+
+    def wait(self) -> float | None:
+        """Seconds until one more request may begin; None until something changes."""
+        if not self.places.has_place:
+            return None
+        now = self._clock()
+        rest = self.breaker.wait(now)
+        return None if rest is None else max(rest, self._paused_until - now, 0.0)
+
+    async def admit(self, tokens: int) -> None:
+        """Waits for the limits per minute and takes `tokens` from them."""
+        bucket = self._tokens
+        while bucket is not None and (seconds := bucket.wait(tokens, self._clock())) > 0:
+            await self.signal.wait(seconds)
+        if self._throttle is not None:
+            await self._throttle.acquire()
+        if bucket is not None:
+            bucket.take(tokens)
+
+    def enter(self) -> float:
+        """Takes a place for one attempt; returns the time."""
+        self.places.in_flight += 1
+        self.breaker.sent()
+        return self._clock()
+
+    def leave(self) -> None:
+        """Gives the place back."""
+        self.places.in_flight -= 1
+        self.signal.set()
+
+    def answered(self, reply: Reply, reserved_tokens: int) -> None:
+        """Learns from a reply; call it before `leave`."""
+        self.places.succeeded()
+        self.breaker.succeeded()
+        if self._tokens is not None:
+            used = reply.usage.prompt_tokens + reply.usage.completion_tokens
+            self._tokens.give_back(max(0, reserved_tokens - used))
+
+    def failed(self, error: RequestError, *, sent_at: float) -> None:
+        """Learns from a failed attempt; call it before `leave`."""
+        now = self._clock()
+        if isinstance(error, RateLimited):
+            self.breaker.succeeded()
+            if error.retry_after:
+                self._pause(min(error.retry_after, _LONGEST_PAUSE))
+            if self.places.rate_limited(sent_at=sent_at, now=now):
+                self._on_notice(f"{self.name}: rate limited, {self.places.cap} in flight from now")
+        elif isinstance(error, RetryableError):
+            if self.breaker.failed(sent_at=sent_at, now=now):
+                self._on_notice(
+                    f"{self.name}: {error}; left alone for {self.breaker.wait(now) or 0:.0f} s"
+                )
+        else:
+            self.breaker.no_verdict()
+
+    def learn_limits(self, headers: Mapping[str, str]) -> None:
+        """Takes the limits that rate-limit headers state, where the user gave none."""
+        requests = limit_in(headers, "requests")
+        if requests and not self.deployment.requests_per_minute:
+            self._limit_requests(requests)
+        tokens = limit_in(headers, "tokens")
+        if tokens and not self.deployment.tokens_per_minute:
+            if self._tokens is None:
+                self._tokens = TokenBucket(tokens, now=self._clock())
+            elif self._tokens.per_minute != tokens:
+                self._tokens.resize(tokens, now=self._clock())
+        if is_used_up(headers, "requests") or is_used_up(headers, "tokens"):
+            self._pause(_USED_UP_PAUSE)
+
+    def _limit_requests(self, per_minute: int) -> None:
+        fresh = request_throttle(per_minute)
+        if self._throttle is None:
+            self._throttle = fresh
+        else:
+            self._throttle.rate_limit = fresh.rate_limit
+            self._throttle.period = fresh.period
+
+    def _pause(self, seconds: float) -> None:
+        self._paused_until = max(self._paused_until, self._clock() + seconds)

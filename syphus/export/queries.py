@@ -1,0 +1,69 @@
+"""`query_input.json`: the queries of a run, written as they are read and read back to export.
+
+The queries of a large data set don't stay in memory; this file is where the outputs find them
+again. It grows beside its place as a part file and is put there when the run ends.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from syphus.core.durable import ListWriter, read_json_list, sync_folder
+from syphus.core.records import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+QUERIES = "query_input.json"
+
+
+class QuerySpool:
+    """Keeps queries on disk in their order."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / QUERIES
+        self._part = folder / f".{QUERIES}.part"
+        self._file = self._part.open("wb", buffering=1 << 18)
+        self._list = ListWriter(self._file)
+
+    def add(self, query: Query) -> None:
+        """Adds one query."""
+        self._list.add(_element(query))
+
+    def queries(self) -> Iterator[Query]:
+        """All queries added so far, from the first."""
+        if not self._file.closed:
+            self._file.flush()
+        for element in read_json_list(self._path if self._file.closed else self._part):
+            yield _query(element)
+
+    def finish(self) -> None:
+        """Puts the file in its place."""
+        if self._file.closed:
+            return
+        self._list.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self._path)
+        sync_folder(self._path.parent)
+
+
+def _element(query: Query) -> dict[str, Any]:
+    element: dict[str, Any] = {"id": query.id, "sentences": query.text}
+    if query.source_id != query.id:
+        element["source_id"] = query.source_id
+    if query.images:
+        element["images"] = query.images
+    return element
+
+
+def _query(element: dict[str, Any]) -> Query:
+    return Query(
+        id=element["id"],
+        text=element["sentences"],
+        source_id=element.get("source_id", element["id"]),
+        images=tuple(element.get("images", ())),
+    )

@@ -1,0 +1,281 @@
+"""The first stage: queries become requests, replies become durable, then judged.
+
+A query's state is one number in `offsets`: where its final outcome stands in the journal. That is
+all that a finished query leaves in memory; outputs are written from the journal by those offsets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from syphus.core.errors import InputError, StoppedEarly
+from syphus.core.records import Failure, Reply
+from syphus.journal.format import (
+    encode_failure,
+    encode_not_billed,
+    encode_reply,
+    encode_sent,
+)
+from syphus.pipeline.plugin_calls import message_for
+from syphus.pipeline.verdicts import Verdict, judge
+from syphus.replies import correction_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from syphus.core.records import Query, Request
+    from syphus.engine.engine import Engine
+    from syphus.export.queries import QuerySpool
+    from syphus.journal.reader import JournalIndex, JournalReader
+    from syphus.journal.writer import JournalWriter
+    from syphus.plugins.dataset import AbstractDataset
+    from syphus.prompting.messages import Assembler
+
+UNANSWERED = -1
+NOTHING_TO_ASK = -2
+NOTHING_TO_ASK_FAILURE = Failure(
+    kind="empty_query", message="there is nothing to ask about: the text is empty", attempts=0
+)
+_CHUNK = 64
+_CHUNK_SECONDS = 0.05
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Queries by state, and tokens and cost of every reply in the journal."""
+
+    read: int = 0
+    restored: int = 0
+    valid: int = 0
+    invalid: int = 0
+    failed: int = 0
+    pairs: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float = 0.0
+
+
+class Generation:
+    """Feeds the engine, takes its outcomes and keeps the tally.
+
+    `send=False` asks nothing: what the journal doesn't hold stays unanswered.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: AbstractDataset,
+        queries: Iterator[Query],
+        assembler: Assembler,
+        spool: QuerySpool,
+        index: JournalIndex,
+        reader: JournalReader,
+        max_reasks: int,
+        redo_invalid: bool = False,
+        send: bool = True,
+    ) -> None:
+        self.total: int | None = None
+        self.offsets = array("q")
+        self.tally = Tally(
+            prompt_tokens=index.prompt_tokens,
+            completion_tokens=index.completion_tokens,
+            cached_tokens=index.cached_tokens,
+            cost=index.cost,
+        )
+        self._dataset = dataset
+        self._queries = queries
+        self._assembler = assembler
+        self._spool = spool
+        self._outcomes = index.outcomes
+        self._reader = reader
+        self._max_reasks = max_reasks
+        self._redo_invalid = redo_invalid
+        self._send = send
+        self._asking: dict[int, Query] = {}
+        self._restored_below = index.whole_bytes
+        self._engine: Engine
+        self._writer: JournalWriter[_Kept]
+
+    def attach(self, engine: Engine, writer: JournalWriter[_Kept]) -> None:
+        """Names the engine that asks and the writer that keeps; before anything runs."""
+        self._engine = engine
+        self._writer = writer
+
+    async def requests(self) -> AsyncIterator[Sequence[Request]]:
+        """What is to be asked, in chunks: new queries first, then what must be asked again.
+
+        An error of the plugin in mid-run stops the sending; what was answered stays.
+        """
+        try:
+            while chunk := await asyncio.to_thread(_take, self._queries):
+                yield list(self._first_requests(chunk))
+            self.total = self.tally.read
+            for requests in self._second_requests():
+                yield requests
+                await asyncio.sleep(0)
+        except InputError as error:
+            stop = StoppedEarly(f"{error}. What was answered is kept.")
+            stop.__cause__ = error
+            self._engine.stop(stop)
+
+    def _first_requests(self, chunk: Sequence[Query]) -> Iterator[Request]:
+        for query in chunk:
+            position = len(self.offsets)
+            self.tally.read += 1
+            self._spool.add(query)
+            text = message_for(self._dataset, query)
+            if not text.strip() and not query.images:
+                self.offsets.append(NOTHING_TO_ASK)
+                self.tally.failed += 1
+                continue
+            request = self._assembler.ask(query.id, text, position=position)
+            offset = self._outcomes.get(int(request.key, 16))
+            if offset is not None:
+                self.offsets.append(offset)
+                self.tally.restored += 1
+                continue
+            self.offsets.append(UNANSWERED)
+            if self._send:
+                self._asking[position] = query
+                yield request
+
+    def _second_requests(self) -> Iterator[list[Request]]:
+        """Judges what earlier sittings left, in order; asks again what gave no pair."""
+        if not self.tally.restored:
+            return
+        requests: list[Request] = []
+        queries = islice(self._spool.queries(), len(self.offsets))
+        for position, query in enumerate(queries):
+            if 0 <= self.offsets[position] < self._restored_below:
+                request = self._follow_up(position, query)
+                if request is not None:
+                    self._asking[position] = query
+                    requests.append(request)
+            if position % _CHUNK == 0:
+                yield requests
+                requests = []
+        yield requests
+
+    def _follow_up(self, position: int, query: Query) -> Request | None:
+        """Walks from a query's first reply over its correcting turns to the last in the journal.
+
+        Returns what is still to be asked, if anything.
+        """
+        text = message_for(self._dataset, query)
+        first = request = self._assembler.ask(query.id, text, position=position)
+        while True:
+            record = self._reader.at(self.offsets[position])
+            if record.reply is None:
+                self.tally.failed += 1
+                return None
+            verdict = judge(self._dataset, record.reply)
+            again = self._ask_again(request, text, record.reply, verdict)
+            offset = self._outcomes.get(int(again.key, 16)) if again else None
+            if again is not None and offset is not None:
+                request, self.offsets[position] = again, offset
+                continue
+            if self._send and not verdict.is_valid and (again or self._redo_invalid):
+                return again or first
+            self._count(verdict)
+            return None
+
+    def _ask_again(
+        self, request: Request, text: str, reply: Reply, verdict: Verdict
+    ) -> Request | None:
+        if verdict.is_valid or verdict.parsed is None or request.turn >= self._max_reasks:
+            return None
+        return self._assembler.ask_again(
+            request,
+            text,
+            reply=reply.text or "",
+            correction=correction_for(verdict.parsed),
+            turn=request.turn + 1,
+        )
+
+    def _count(self, verdict: Verdict) -> None:
+        if verdict.is_valid:
+            self.tally.valid += 1
+            self.tally.pairs += verdict.pairs
+        else:
+            self.tally.invalid += 1
+
+    def sending(self, request: Request, *, attempt: int, deployment: str) -> bool:
+        """Journals that an attempt is about to be made."""
+        return self._writer.note(
+            encode_sent(request.key, request.query_id, attempt=attempt, deployment=deployment)
+        )
+
+    def not_billed(self, request: Request) -> None:
+        """Journals that the attempt came to nothing and cost nothing."""
+        self._writer.note(encode_not_billed(request.key))
+
+    def replied(self, request: Request, reply: Reply) -> None:
+        """Journals a reply; nothing is parsed before it is durable."""
+        tally, usage = self.tally, reply.usage
+        tally.prompt_tokens += usage.prompt_tokens
+        tally.completion_tokens += usage.completion_tokens
+        tally.cached_tokens += usage.cached_tokens
+        tally.cost += reply.cost or 0.0
+        line = encode_reply(
+            request.key, request.query_id, reply, turn=request.turn, time=time.time()
+        )
+        self._keep(line, request, reply)
+
+    def failed(self, request: Request, failure: Failure) -> None:
+        """Journals that a request was given up."""
+        line = encode_failure(
+            request.key, request.query_id, failure, turn=request.turn, time=time.time()
+        )
+        self._keep(line, request, failure)
+
+    def _keep(self, line: bytes, request: Request, outcome: Reply | Failure) -> None:
+        token = _Kept(request=request, outcome=outcome)
+        token.offset = self._writer.append(line, token)
+
+    def durable(self, group: Sequence[_Kept]) -> None:
+        """Judges replies that are safe on the disk."""
+        for kept in group:
+            request, outcome = kept.request, kept.outcome
+            self.offsets[request.position] = kept.offset
+            query = self._asking.pop(request.position)
+            if isinstance(outcome, Failure):
+                self.tally.failed += 1
+            else:
+                self._judge(request, query, outcome)
+            self._engine.settle()
+
+    def _judge(self, request: Request, query: Query, reply: Reply) -> None:
+        verdict = judge(self._dataset, reply)
+        text = "" if verdict.is_valid else message_for(self._dataset, query)
+        again = self._ask_again(request, text, reply, verdict)
+        if again is None:
+            self._count(verdict)
+        else:
+            self._asking[request.position] = query
+            self._engine.submit(again)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """An outcome in the journal that waits for its sync."""
+
+    request: Request
+    outcome: Reply | Failure
+    offset: int = UNANSWERED
+
+
+def _take(queries: Iterator[Query]) -> list[Query]:
+    """The next chunk: short where the plugin is slow, so that asking doesn't wait for it."""
+    until = time.monotonic() + _CHUNK_SECONDS
+    chunk = []
+    for query in islice(queries, _CHUNK):
+        chunk.append(query)
+        if time.monotonic() > until:
+            break
+    return chunk

@@ -1,0 +1,110 @@
+"""What a run asks, and of whom: everything that can be known, and refused, before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from syphus.core.endpoints import choose_deployments
+from syphus.core.errors import SettingsError
+from syphus.core.records import Sampling
+from syphus.plugins.find import load_dataset
+from syphus.plugins.queries import QuerySource, select
+from syphus.prompting.prefix import read_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from syphus.core.deployments import Deployment
+    from syphus.core.records import Prefix, Query
+    from syphus.core.settings import Settings
+    from syphus.plugins.dataset import AbstractDataset
+
+LOOK_AHEAD = 1000
+MAX_TOKENS = 2048
+# The embedded model has a context window of 2,048 tokens and writes some 70 tokens a second.
+LOCAL_MAX_TOKENS = 384
+TEMPERATURE = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run that may begin. No `deployments` means the embedded model."""
+
+    settings: Settings
+    dataset: AbstractDataset
+    prefix: Prefix
+    source: QuerySource
+    deployments: tuple[Deployment, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the embedded model answers."""
+        return not self.deployments
+
+    @property
+    def model(self) -> str:
+        """The model's name; empty where only the server can tell."""
+        if self.settings.model and not self.is_local:
+            return self.settings.model
+        return self.deployments[0].model if self.deployments else "embedded"
+
+    @property
+    def sampling(self) -> Sampling:
+        """The settings of each completion."""
+        settings = self.settings
+        default = LOCAL_MAX_TOKENS if self.is_local else MAX_TOKENS
+        return Sampling(
+            max_tokens=settings.max_tokens or default,
+            temperature=TEMPERATURE if settings.temperature is None else settings.temperature,
+        )
+
+    def queries(self) -> Iterator[Query]:
+        """The queries that the run is about, as its slice and sample say."""
+        settings = self.settings
+        return select(
+            self.source,
+            start=settings.slice_start,
+            end=settings.slice_end,
+            sample=settings.random_sample,
+            seed=settings.seed,
+        )
+
+
+def make_plan(
+    settings: Settings,
+    *,
+    root: Path,
+    env: Mapping[str, str],
+    dataset: AbstractDataset | None = None,
+) -> Plan:
+    """Loads the data set, unless it is given, and its prompt; chooses the deployments.
+
+    Sends nothing. The first queries are read, so that what is wrong with them is said now.
+
+    Raises InputError.
+    """
+    if dataset is None:
+        dataset = load_dataset(
+            settings.name,
+            root=root,
+            prompt_path=settings.prompt_path,
+            query_inputs_path=settings.query_inputs_path,
+        )
+    prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
+    deployments = choose_deployments(settings, env)
+    if settings.budget is not None and any(each.rates is None for each in deployments):
+        unpriced = next(each.name for each in deployments if each.rates is None)
+        raise SettingsError(
+            f"--budget: no price is known for {unpriced}; give it in the --config file"
+        )
+    source = QuerySource(dataset)
+    source.check_ahead(LOOK_AHEAD)
+    return Plan(
+        settings=settings,
+        dataset=dataset,
+        prefix=prefix,
+        source=source,
+        deployments=deployments,
+    )

@@ -1,0 +1,67 @@
+"""Calls into a plugin's optional methods while a run goes on: its errors become ours here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syphus.core.errors import PluginError
+from syphus.core.records import Parsed, QuestionAnswer, Rejected
+
+if TYPE_CHECKING:
+    from syphus.core.records import Query
+    from syphus.plugins.dataset import AbstractDataset
+
+
+def message_for(dataset: AbstractDataset, query: Query) -> str:
+    """What the model is told about `query`.
+
+    Raises PluginError where the plugin's `user_message` raises or gives no text.
+    """
+    try:
+        text = dataset.user_message(query)
+    except Exception as error:
+        raise _failed(dataset, "user_message", query, f"raised {_name(error)}") from error
+    if not isinstance(text, str):
+        raise _failed(dataset, "user_message", query, f"returned {type(text).__name__}, not a text")
+    return text
+
+
+def images_of(dataset: AbstractDataset, query: Query) -> tuple[str, ...]:
+    """The ids of the images that the pairs of `query` belong to.
+
+    Raises PluginError where the plugin's `image_ids` raises.
+    """
+    try:
+        return tuple(str(image) for image in dataset.image_ids(query))
+    except Exception as error:
+        raise _failed(dataset, "image_ids", query, f"raised {_name(error)}") from error
+
+
+def parse_by_plugin(dataset: AbstractDataset, text: str) -> Parsed | None:
+    """What the plugin's own `parse` finds; None where it leaves the reply to Syphus.
+
+    A `parse` that raises makes the reply invalid, with the error as the reason: the reply was
+    paid for, and a mended plugin can read it again.
+    """
+    try:
+        found = dataset.parse(text)
+        if found is None:
+            return None
+        pairs = tuple(
+            QuestionAnswer(question=str(pair["question"]), answer=str(pair["answer"]))
+            for pair in found
+        )
+    except Exception as error:  # noqa: BLE001 - a plugin's code may raise anything
+        reason = f"the plugin's parse raised {_name(error)}"
+        return Parsed(rejected=(Rejected(response=text, reason=reason),))
+    if pairs:
+        return Parsed(pairs=pairs)
+    return Parsed(rejected=(Rejected(response=text, reason="the plugin's parse found no pair"),))
+
+
+def _failed(dataset: AbstractDataset, method: str, query: Query, what: str) -> PluginError:
+    return PluginError(f"{type(dataset).__name__}.{method} {what} for the query {query.id!r}")
+
+
+def _name(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,103 @@
+"""What a run would send, and at what price, without sending anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from syphus.core.errors import PluginError
+from syphus.core.records import RequestShape
+from syphus.pipeline.plugin_calls import message_for
+from syphus.prompting.messages import Assembler
+from syphus.prompting.tokens import TokenCounter
+
+if TYPE_CHECKING:
+    from syphus.core.prices import Rates
+    from syphus.core.records import Prefix
+    from syphus.pipeline.plan import Plan
+
+_USUAL_COMPLETION = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A run before it is paid for.
+
+    `messages` are those of the first query. `empty` counts queries without a text, which aren't
+    asked. `completion_tokens` is a guess: the mean length of the in-context answers for each
+    query (300 tokens where there are none); `most_completion_tokens` is max_tokens for each.
+    Costs are US dollars, None where no price is known; `most_cost` is the cost at most.
+    """
+
+    model: str
+    deployments: tuple[str, ...]
+    messages: list[dict[str, Any]]
+    queries: int
+    empty: int
+    repeated: int
+    renamed: int
+    prefix_tokens: int
+    prompt_tokens: int
+    completion_tokens: int
+    most_completion_tokens: int
+    tokens_are_exact: bool
+    cost: float | None
+    most_cost: float | None
+
+
+def preview(plan: Plan) -> Preview:
+    """Reads the whole data set once and counts.
+
+    Raises InputError where the run would.
+    """
+    model = plan.model
+    counter = TokenCounter(model)
+    shape = RequestShape(model=model, sampling=plan.sampling)
+    assembler = Assembler(plan.prefix, shape, stage="generate", counter=counter)
+    first: list[dict[str, Any]] = []
+    asked = empty = prompt_tokens = 0
+    for query in plan.queries():
+        text = message_for(plan.dataset, query)
+        if not text.strip() and not query.images:
+            empty += 1
+            continue
+        request = assembler.ask(query.id, text, position=asked)
+        first = first or orjson.loads(request.messages)
+        asked += 1
+        prompt_tokens += request.prompt_tokens
+    if asked == 0:
+        raise PluginError(f"{plan.settings.name}: no query has a text to ask about")
+    usual = asked * _usual_completion(plan.prefix, counter)
+    most = asked * (plan.sampling.max_tokens or 0)
+    rates = plan.deployments[0].rates if plan.deployments else None
+    return Preview(
+        model=model,
+        deployments=tuple(each.name for each in plan.deployments) or ("local",),
+        messages=first,
+        queries=asked,
+        empty=empty,
+        repeated=plan.source.repeated,
+        renamed=plan.source.renamed,
+        prefix_tokens=assembler.prefix_tokens,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=min(usual, most),
+        most_completion_tokens=most,
+        tokens_are_exact=counter.is_exact,
+        cost=_cost(rates, prompt_tokens, min(usual, most), plan),
+        most_cost=_cost(rates, prompt_tokens, most, plan),
+    )
+
+
+def _usual_completion(prefix: Prefix, counter: TokenCounter) -> int:
+    answers = [turn.content for turn in prefix.in_context if turn.role == "assistant"]
+    if not answers:
+        return _USUAL_COMPLETION
+    return sum(map(counter.count, answers)) // len(answers) + 1
+
+
+def _cost(rates: Rates | None, prompt: int, completion: int, plan: Plan) -> float | None:
+    if plan.is_local:
+        return 0.0
+    return rates.at_most(prompt, completion) if rates else None

@@ -1,0 +1,43 @@
+"""`run.log`: what was worth a line, as JSON, beside whoever else watches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from syphus.core.events import Observer
+
+LOG = "run.log"
+
+
+class RunLog:
+    """Writes notices to the run's log and hands them on. A context manager."""
+
+    def __init__(self, folder: Path, observer: Observer) -> None:
+        self._observer = observer
+        self._file = (folder / LOG).open("a", encoding="utf-8", errors="backslashreplace")
+        self._log = structlog.wrap_logger(
+            structlog.WriteLogger(self._file),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso"),
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+
+    def notice(self, text: str) -> None:
+        """Logs one line and passes it on."""
+        self._log.info(text)
+        self._observer.notice(text)
+
+    def record(self, event: str, **facts: Any) -> None:
+        """Logs facts that a terminal has no use for."""
+        self._log.info(event, **facts)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()

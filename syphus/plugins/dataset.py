@@ -1,0 +1,164 @@
+"""The class that a plugin extends."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from syphus.core.errors import PromptError
+from syphus.core.reading import read_json
+from syphus.plugins.faults import (
+    Source,
+    explaining,
+    inputs_source,
+    plugin_file,
+    plugin_label,
+    prompt_source,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from syphus.core.records import Query
+
+
+class AbstractDataset(ABC):
+    """What to ask about, and how to ask it.
+
+    A plugin extends this class and writes `_load_query_inputs`; the rest has defaults. The
+    constructor stores its arguments and reads nothing. A path of None leaves the class's own
+    `prompt_path` or `query_inputs_path` in force. Relative paths are tried in the working folder,
+    then in `root_folder`, the one above `datasets/`; what is no existing file is handed over
+    unchanged.
+
+    `short` begins the ids of the finished data set; without one, the capitals and digits of the
+    class's name do. `free_text` says that replies are kept whole instead of being split into
+    pairs. `response_model` is a pydantic model where replies are asked for as structured data.
+    """
+
+    name: str = ""
+    prompt_path: str | None = None
+    query_inputs_path: str | None = None
+    short: str = ""
+    free_text: bool = False
+    response_model: type | None = None
+    root_folder: ClassVar[Path] = Path()
+    _derived_short: ClassVar[str] = ""
+    _syphus_prompt: Any = None
+    _syphus_inputs: Any = None
+
+    def __init__(
+        self, name: str, prompt_path: str | None = None, query_inputs_path: str | None = None
+    ) -> None:
+        self.name = name
+        if prompt_path is not None:
+            self.prompt_path = prompt_path
+        if query_inputs_path is not None:
+            self.query_inputs_path = query_inputs_path
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if cls.short == cls._derived_short and not vars(cls).get("short"):
+            capitals = "".join(mark for mark in cls.__name__ if mark.isupper() or mark.isdigit())
+            cls.short = cls._derived_short = capitals or cls.__name__.upper()
+
+    @abstractmethod
+    def _load_query_inputs(self, path: Any) -> Iterable[Mapping[str, Any]]:
+        """The items to ask about: {"id", "sentences"} and, optionally, "images".
+
+        "id" is a text or an integer, "sentences" a text or a list of texts that become its lines,
+        "images" a list of texts or paths. A list or a generator; the path may be left out of the
+        method's parameters.
+        """
+
+    def _load_prefix(self, path: Any) -> Mapping[str, Any]:
+        """The prompt: {"system_message": str, "in_context": [{"role", "content"}, ...]}."""
+        if path is None:
+            raise PromptError(
+                "no prompt file is named: --prompt_path sets it, or prompt_path in the class"
+            )
+        prompt: Mapping[str, Any] = read_json(path)
+        return prompt
+
+    def _load_prompt(self, path: Any) -> Mapping[str, Any]:
+        """The older spelling of `_load_prefix`."""
+        return AbstractDataset._load_prefix(self, path)
+
+    @property
+    def prompt(self) -> Any:
+        """The prompt as the plugin gives it, read once. Assigning it replaces it."""
+        if self._syphus_prompt is None:
+            source = prompt_source(find_file(self.prompt_path, self.root_folder))
+            self._syphus_prompt = self._load(self._prompt_method(), source)
+        return self._syphus_prompt
+
+    @prompt.setter
+    def prompt(self, value: Any) -> None:
+        self._syphus_prompt = value
+
+    @property
+    def query_inputs(self) -> Any:
+        """The items as the plugin gives them, unchecked. Assigning them replaces them.
+
+        A list is read once; a generator is made anew each time, because it can be used only once.
+        """
+        if self._syphus_inputs is not None:
+            return self._syphus_inputs
+        source = inputs_source(find_file(self.query_inputs_path, self.root_folder))
+        items = self._load(self._load_query_inputs, source)
+        if not isinstance(items, Iterator):
+            self._syphus_inputs = items
+        return items
+
+    @query_inputs.setter
+    def query_inputs(self, value: Any) -> None:
+        self._syphus_inputs = value
+
+    def parse(self, reply: str) -> Iterable[Mapping[str, str]] | None:  # noqa: ARG002 - for plugins
+        """The pairs of a reply, as {"question", "answer"}; None leaves it to Syphus's parser."""
+        return None
+
+    def user_message(self, query: Query) -> str:
+        """What the model is told about one query."""
+        return query.text
+
+    def image_ids(self, query: Query) -> Sequence[str]:
+        """The ids of the images that the query's pairs belong to."""
+        return (f"{self.short}_IMG_{query.source_id}",)
+
+    def _prompt_method(self) -> Callable[..., Any]:
+        for level in type(self).__mro__:
+            if "_load_prefix" in vars(level):
+                break
+            if "_load_prompt" in vars(level):
+                return self._load_prompt
+        return self._load_prefix
+
+    def _load(self, method: Callable[..., Any], source: Source) -> Any:
+        plugin = type(self)
+        label, file = plugin_label(plugin), plugin_file(plugin)
+        with explaining(label=label, file=file, source=source):
+            return method(source.path) if _takes_path(method) else method()
+
+
+def find_file(path: str | Path | None, root: Path) -> str | None:
+    """`path` as a plugin gets it: the file in the working folder, else the one under `root`."""
+    if path is None:
+        return None
+    wanted = Path(path).expanduser()
+    if wanted.exists():
+        return str(wanted)
+    beside = root / wanted
+    return str(beside) if beside.exists() else str(path)
+
+
+def _takes_path(method: Callable[..., Any]) -> bool:
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    return any(each.kind in positional for each in inspect.signature(method).parameters.values())

@@ -1,0 +1,1 @@
+"""Reading prompts, assembling messages, counting tokens."""

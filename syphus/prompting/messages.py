@@ -1,0 +1,75 @@
+"""Assembles requests: the shared prefix once, then what differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syphus.core.identity import IdentityHash, canonical_json, journal_key
+from syphus.core.records import Request
+from syphus.prompting.tokens import TOKENS_PER_MESSAGE, TOKENS_PER_REPLY
+
+if TYPE_CHECKING:
+    from syphus.core.records import Prefix, RequestShape, Stage
+    from syphus.prompting.tokens import TokenCounter
+
+
+class Assembler:
+    """Turns the text of a query into a request of one stage.
+
+    The prefix is serialised, hashed and counted once; it comes first and is byte-identical in all
+    requests, so that providers' prompt caches serve it.
+    """
+
+    def __init__(
+        self, prefix: Prefix, shape: RequestShape, *, stage: Stage, counter: TokenCounter
+    ) -> None:
+        turns = [{"role": "system", "content": prefix.system_message}]
+        turns += [{"role": turn.role, "content": turn.content} for turn in prefix.in_context]
+        self.shape = shape
+        self._stage: Stage = stage
+        self._count = counter.count
+        self._head = canonical_json(turns)[:-1]
+        self._identity = IdentityHash(
+            model=shape.model, response_format=shape.response_format, head=self._head
+        )
+        self.prefix_tokens = TOKENS_PER_REPLY + sum(
+            TOKENS_PER_MESSAGE + 1 + counter.count(turn["content"]) for turn in turns
+        )
+
+    def ask(self, query_id: str, text: str, *, position: int) -> Request:
+        """The first request for a query."""
+        rest = b',{"content":' + canonical_json(text) + b',"role":"user"}]'
+        tokens = self.prefix_tokens + self._tokens_of(text)
+        return self._request(query_id, rest, tokens, position=position, turn=0)
+
+    def ask_again(
+        self, first: Request, text: str, *, reply: str, correction: str, turn: int
+    ) -> Request:
+        """The request that shows the model its reply and says what was wrong with it."""
+        turns = [
+            {"role": "user", "content": text},
+            {"role": "assistant", "content": reply},
+            {"role": "user", "content": correction},
+        ]
+        rest = b"," + canonical_json(turns)[1:]
+        tokens = self.prefix_tokens + sum(self._tokens_of(turn["content"]) for turn in turns)
+        return self._request(first.query_id, rest, tokens, position=first.position, turn=turn)
+
+    def _tokens_of(self, text: str) -> int:
+        return TOKENS_PER_MESSAGE + 1 + self._count(text)
+
+    def _request(
+        self, query_id: str, rest: bytes, tokens: int, *, position: int, turn: int
+    ) -> Request:
+        identity = self._identity.of(rest)
+        return Request(
+            key=journal_key(query_id, identity),
+            identity=identity,
+            query_id=query_id,
+            stage=self._stage,
+            shape=self.shape,
+            messages=self._head + rest,
+            prompt_tokens=tokens,
+            position=position,
+            turn=turn,
+        )

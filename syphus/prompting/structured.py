@@ -1,0 +1,37 @@
+"""Asks for JSON of a given shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from syphus.core.identity import canonical_json
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def response_format(model: type[BaseModel]) -> bytes:
+    """OpenAI's `response_format` for replies of the shape of `model`, as canonical JSON.
+
+    Strict mode wants every property required and no others allowed, in every object.
+    """
+    schema = _strict(model.model_json_schema())
+    return canonical_json(
+        {
+            "type": "json_schema",
+            "json_schema": {"name": model.__name__[:64], "schema": schema, "strict": True},
+        }
+    )
+
+
+def _strict(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {name: _strict(part) for name, part in schema.items() if name != "default"}
+    if isinstance(schema.get("properties"), dict):
+        strict["properties"] = {n: _strict(part) for n, part in schema["properties"].items()}
+        strict["required"] = list(schema["properties"])
+        strict["additionalProperties"] = False
+    return strict

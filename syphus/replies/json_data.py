@@ -1,0 +1,157 @@
+"""JSON as models write it: fenced, announced, several in a row, cut off or slightly broken.
+
+Decoded data is made of tuples of (key, value) for objects, since a model may write a key twice;
+lists; str, also for numbers, digit for digit; True and False; and None for null and NaN.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, NamedTuple
+
+from syphus.replies import reasons
+
+_START: Final = re.compile(r"[\[{](?=\s*+[\[{\"'“\]}])|\{(?=\s*+\w{1,40}+\s*+:)")
+_LINE_START: Final = re.compile(rf"\n[ \t]*+(?={_START.pattern})")
+_LEADING: Final = re.compile(r"\s*+(?:```\w*+\s*+)?+")
+_GAP: Final = re.compile(r"[\s,;]*+(?:```\w*+\s*+)*+")
+_STRING: Final = r'"(?:[^"\\]++|\\.)*+(?:"|\Z)'
+_TRAILING_COMMA: Final = re.compile(rf"({_STRING})|,(?=\s*+[}}\]])", re.DOTALL)
+_STRUCTURE: Final = re.compile(rf"{_STRING}|[\[\]{{}},]", re.DOTALL)
+_CLOSERS: Final = {"[": "]", "{": "}"}
+_DEPTH_LIMIT: Final = 64
+
+# json_repair takes up to 1.6 microseconds for each character times each opening bracket (measured
+# on strings that never close), so the product is bounded: half a second at the very worst.
+REPAIR_LIMIT: Final = 32_768
+_REPAIR_WORK: Final = 250_000
+_REPAIR_QUOTES: Final = 2_000
+_OPENERS: Final = re.compile(r"[\[{(]")
+_QUOTES: Final = re.compile(r"[\"'“`]")
+
+_decode = json.JSONDecoder(
+    strict=False,
+    parse_int=str,
+    parse_float=str,
+    parse_constant=lambda _: None,
+    object_pairs_hook=tuple,
+).raw_decode
+
+
+class Decoded(NamedTuple):
+    """What was read, what was not (`rest`), and why not.
+
+    `is_guess`: repair had to guess where strings end.
+    """
+
+    values: list[Any]
+    rest: str = ""
+    reason: str | None = None
+    is_guess: bool = False
+
+
+def begins_with_json(text: str) -> int:
+    """Return where the JSON begins, if nothing but a fence stands before it, else -1."""
+    leading = _LEADING.match(text)
+    position = leading.end() if leading else 0
+    return position if _START.match(text, position) else -1
+
+
+def find_json(text: str) -> int:
+    """Return where JSON may begin, at the start of a line if there is such a place, or -1."""
+    match = _LINE_START.search(text)
+    if match:
+        return match.end()
+    match = _START.search(text)
+    return match.start() if match else -1
+
+
+def decode_json(text: str, *, truncated: bool) -> Decoded:
+    """Decode the JSON values that stand one after the other from the start of `text`.
+
+    Of a truncated reply only what closed before the cut is read. Broken JSON is repaired, within
+    bounds of size. Never raises.
+    """
+    values, rest, reason = _decode_run(text)
+    if reason == reasons.BROKEN:
+        more, rest, reason = _decode_run(_TRAILING_COMMA.sub(r"\1", rest))
+        values += more
+    if reason != reasons.BROKEN:
+        return Decoded(values, rest, reason)
+    if truncated:
+        whole = close_cut(rest)
+        if whole is not None:
+            more, _, reason = _decode_run(whole[0]) if whole[0] else ([], "", None)
+            if reason is None:
+                return Decoded(values + more, whole[1], reasons.CUT_OFF)
+    repaired = _repair(rest)
+    return repaired._replace(values=values + repaired.values)
+
+
+def _decode_run(text: str) -> tuple[list[Any], str, str | None]:
+    """Return the values, the text behind them, and what that is: broken, or a remark."""
+    values: list[Any] = []
+    position = 0
+    while True:
+        try:
+            value, position = _decode(text, position)
+        except RecursionError:
+            return values, text[position:], reasons.TOO_DEEP
+        except ValueError:
+            return values, text[position:], reasons.BROKEN
+        values.append(value)
+        gap = _GAP.match(text, position)
+        position = gap.end() if gap else position
+        if _START.match(text, position) is None:
+            rest = text[position:].strip()
+            return values, rest, reasons.REMARK if rest else None
+
+
+def close_cut(text: str) -> tuple[str, str] | None:
+    """Close the brackets that a cut left open.
+
+    Returns the part that is known to be whole, closed, and what follows it. The part ends behind
+    the last inner object that closed; where none did, before the last comma. The part is empty
+    where there is neither; None stands for text that no cut explains.
+    """
+    stack: list[str] = []
+    end = 0
+    open_at_end: list[str] = []
+    has_object = False
+    for match in _STRUCTURE.finditer(text):
+        mark = match.group()
+        if mark in _CLOSERS:
+            stack.append(_CLOSERS[mark])
+            if len(stack) > _DEPTH_LIMIT:
+                return None
+        elif mark in {"]", "}"}:
+            if not stack or stack.pop() != mark or not stack:
+                return None
+            if mark == "}":
+                end = match.end()
+                open_at_end = stack.copy()
+                has_object = True
+        elif mark == "," and not has_object:
+            end = match.start()
+            open_at_end = stack.copy()
+    if not end:
+        return "", text
+    return text[:end] + "".join(reversed(open_at_end)), text[end:].strip(" \t\r\n,")
+
+
+def _repair(text: str) -> Decoded:
+    openers = len(_OPENERS.findall(text, 0, REPAIR_LIMIT))
+    quotes = len(_QUOTES.findall(text, 0, REPAIR_LIMIT))
+    if len(text) > REPAIR_LIMIT or openers * len(text) > _REPAIR_WORK or quotes > _REPAIR_QUOTES:
+        return Decoded([], text, reasons.TOO_LONG)
+    from json_repair import repair_json  # noqa: PLC0415 - slow to import, seldom needed
+
+    try:
+        # As items of a list, values in a row are all kept; json_repair alone keeps the last.
+        value = repair_json(f"[{text}]", return_objects=True, skip_json_loads=True)
+    except RecursionError:
+        return Decoded([], text, reasons.TOO_DEEP)
+    except Exception:  # noqa: BLE001 - a reply that json_repair stumbles over is merely unread
+        return Decoded([], text, reasons.BROKEN)
+    return Decoded([value], "", None, is_guess=True)

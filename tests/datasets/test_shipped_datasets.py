@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from syphus.core.errors import InputError
+from syphus.core.records import Query
+from syphus.plugins import QuerySource, available, load_dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+SPOT_THE_DIFFERENCE = ROOT.parent / "shared/data/spot_the_diff_val.json"
+NAMES = {
+    "DenseCaptions.video": "DC",
+    "TVCaptions.video": "TVC",
+    "SpotTheDifference.change": "SD",
+    "YourDataset.your_dataset": "YD",
+}
+
+
+@pytest.fixture(autouse=True)
+def undo_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undoes what loading a plugin leaves; the working folder is another than the root."""
+    monkeypatch.chdir(tmp_path)
+    path, modules = sys.path.copy(), sys.modules.copy()
+    yield
+    sys.path[:] = path
+    for name in sys.modules.keys() - modules.keys():
+        del sys.modules[name]
+    sys.modules.update(modules)
+
+
+def read(name: str, path: Path | None = None) -> list[Query]:
+    """The queries of a dataset, of its sample if no path is given."""
+    made = load_dataset(
+        name,
+        root=ROOT,
+        prompt_path=None,
+        query_inputs_path=None if path is None else str(path),
+    )
+    source = QuerySource(made)
+    source.check_ahead(1000)
+    return list(source)
+
+
+def read_annotations(tmp_path: Path, name: str, value: Any, *, lines: bool = False) -> list[Query]:
+    """The queries of a dataset whose annotations are `value`."""
+    path = tmp_path / "annotations"
+    path.write_text("\n".join(json.dumps(each) for each in value) if lines else json.dumps(value))
+    return read(name, path)
+
+
+def test_every_dataset_is_listed() -> None:
+    """The datasets that come with Syphus are found, without a problem."""
+    assert {each.name: each.problem for each in available(ROOT)} == dict.fromkeys(NAMES)
+    assert all(each.summary for each in available(ROOT))
+
+
+def test_datasets_is_no_package() -> None:
+    """The folder has no __init__.py, which would hide Hugging Face's datasets."""
+    assert not list((ROOT / "datasets").rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sample_is_read_from_any_folder(name: str) -> None:
+    """Each dataset reads its sample, wherever the command is run, and says something of each."""
+    found = read(name)
+    assert len(found) in (5, 6)
+    assert all(query.text for query in found)
+    assert all(len(query.text) < 400 for query in found)
+
+
+@pytest.mark.parametrize(("name", "short"), NAMES.items())
+def test_prefixes(name: str, short: str) -> None:
+    """Each dataset has its prefix as MIMIC-IT has it."""
+    made = load_dataset(name, root=ROOT, prompt_path=None, query_inputs_path=None)
+    assert made.short == short
+
+
+def test_dense_captions(tmp_path: Path) -> None:
+    """An event becomes a line with its rounded start and end."""
+    video = {
+        "duration": 60.4,
+        "timestamps": [[0, 18.51], [17.2, 60.4]],
+        "sentences": ["A girl dances.", " She bows. "],
+    }
+    (query,) = read_annotations(tmp_path, "DenseCaptions.video", {"v_x": video})
+    assert query == Query(
+        id="v_x", text="0 to 19 s: A girl dances.\n17 to 60 s: She bows.", source_id="v_x"
+    )
+
+
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [
+        ({"timestamps": [[0, 1], [1, 2]], "sentences": ["a"]}, "as many timestamps"),
+        ({"timestamps": [[0, 1]], "sentences": ["a", "b"]}, "as many timestamps"),
+        ({"timestamps": [[0, 1]]}, "no sentences"),
+        ({"sentences": ["a"]}, "no timestamps"),
+        ({"timestamps": [[0]], "sentences": ["a"]}, "[start, end]"),
+        ({"timestamps": [[0, float("nan")]], "sentences": ["a"]}, "[start, end]"),
+        ({"timestamps": [["0", "1"]], "sentences": ["a"]}, "[start, end]"),
+        ({"timestamps": [[0, 1]], "sentences": [None]}, "[start, end]"),
+        (None, "v_x"),
+        ([], "v_x"),
+    ],
+)
+def test_malformed_dense_captions(tmp_path: Path, video: Any, said: str) -> None:
+    """A malformed video is named in one line."""
+    good = {"timestamps": [[0, 1]], "sentences": ["a"]}
+    with pytest.raises(InputError) as caught:
+        read_annotations(tmp_path, "DenseCaptions.video", {"v_good": good, "v_x": video})
+    assert "item 2: " in str(caught.value)
+    assert "v_x" in str(caught.value)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_dense_captions_as_a_list(tmp_path: Path) -> None:
+    """A file of another format is told which one is wanted."""
+    with pytest.raises(InputError, match="one object, from video id"):
+        read_annotations(tmp_path, "DenseCaptions.video", [])
+
+
+def test_tv_captions(tmp_path: Path) -> None:
+    """A clip's captions become lines; a clip's name that comes again gets a number."""
+    clips = [
+        {"vid_name": "s01", "descs": [{"desc": "A waves. "}, {"desc": "B waves."}]},
+        {"vid_name": "s01", "descs": [{"desc": "A leaves."}]},
+    ]
+    found = read_annotations(tmp_path, "TVCaptions.video", clips, lines=True)
+    assert [(each.id, each.text) for each in found] == [
+        ("s01", "A waves.\nB waves."),
+        ("s01#2", "A leaves."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("clip", "said"),
+    [
+        ({"descs": []}, "clip 2 has no vid_name"),
+        ([], "clip 2 has no vid_name"),
+        ({"vid_name": "s02"}, "s02 must have descs"),
+        ({"vid_name": "s02", "descs": [{"text": "x"}]}, "s02 must have descs"),
+        ({"vid_name": "s02", "descs": ["x"]}, "s02 must have descs"),
+        ({"vid_name": "s02", "descs": [{"desc": None}]}, "s02 must have descs"),
+    ],
+)
+def test_malformed_tv_captions(tmp_path: Path, clip: Any, said: str) -> None:
+    """A malformed clip is named in one line."""
+    good = {"vid_name": "s01", "descs": [{"desc": "x"}]}
+    with pytest.raises(InputError) as caught:
+        read_annotations(tmp_path, "TVCaptions.video", [good, clip], lines=True)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_spot_the_difference(tmp_path: Path) -> None:
+    """A record's sentences become lines; it belongs to two pictures."""
+    records = [{"img_id": "5406", "sentences": ["a", "b"]}]
+    (query,) = read_annotations(tmp_path, "SpotTheDifference.change", records)
+    assert (query.id, query.text) == ("5406", "a\nb")
+    made = load_dataset(
+        "SpotTheDifference.change", root=ROOT, prompt_path=None, query_inputs_path=None
+    )
+    assert list(made.image_ids(query)) == ["SD_IMG_05406_1", "SD_IMG_05406_2"]
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({"sentences": ["a"]}, "record 2 has no img_id"),
+        ("x", "record 2 has no img_id"),
+        ({"img_id": "77"}, "77 has no sentences"),
+        ({"img_id": "77", "sentences": [1]}, "item 2 has a value of type int as sentence 1"),
+    ],
+)
+def test_malformed_spot_the_difference(tmp_path: Path, record: Any, said: str) -> None:
+    """A malformed record is named in one line."""
+    good = {"img_id": "76", "sentences": ["a"]}
+    with pytest.raises(InputError) as caught:
+        read_annotations(tmp_path, "SpotTheDifference.change", [good, record])
+    assert said in str(caught.value)
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SPOT_THE_DIFFERENCE.exists(), reason="needs ../shared/data")
+def test_real_spot_the_difference() -> None:
+    """The real file, read here a second way, gives a query for each different record.
+
+    It repeats ids with other texts, and some of its texts are empty.
+    """
+    records = json.loads(SPOT_THE_DIFFERENCE.read_text())
+    texts = [(each["img_id"], "\n".join(each["sentences"])) for each in records]
+    found = read("SpotTheDifference.change", SPOT_THE_DIFFERENCE)
+    assert [(each.source_id, each.text) for each in found] == list(dict.fromkeys(texts))
+    assert len({each.id for each in found}) == len(found)
+    assert {each.id for each in found} >= {each["img_id"] for each in records}
+    assert sum(not each.text for each in found) == 6
+    assert (len(records), len({name for name, _ in texts})) == (1634, 1493)
+
+
+def test_template_can_be_copied(tmp_path: Path) -> None:
+    """The template works under other names, as its users are told to begin."""
+    source = (ROOT / "datasets/your_dataset.py").read_text()
+    (tmp_path / "datasets").mkdir()
+    copy = source.replace("YourDataset", "Boats").replace("your_dataset", "boats")
+    (tmp_path / "datasets/boats.py").write_text(copy)
+    shutil.copy(ROOT / "datasets/samples/your_dataset.json", tmp_path / "mine.json")
+    made = load_dataset(
+        "Boats.boats", root=tmp_path, prompt_path=None, query_inputs_path="mine.json"
+    )
+    assert len(list(QuerySource(made))) == 5

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "syphus.testing"]
+
+
+@contextmanager
+def _serving(*options: str, cwd: Path | None = None) -> Iterator[tuple[str, Any]]:
+    with subprocess.Popen(  # noqa: S603 - our own module
+        [*COMMAND, *options], stdout=subprocess.PIPE, cwd=cwd
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().decode().strip(), process
+        finally:
+            process.kill()
+
+
+def _fetch(url: str, body: Any = None) -> Any:
+    data = None if body is None else orjson.dumps(body)
+    with urllib.request.urlopen(url, data, timeout=5) as response:  # noqa: S310 - loopback
+        return orjson.loads(response.read())
+
+
+def _ask(url: str, text: str) -> str:
+    body = {"model": "m", "messages": [{"role": "user", "content": text}]}
+    answer = _fetch(f"{url}/chat/completions", body)
+    content: str = answer["choices"][0]["message"]["content"]
+    return content
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_prints_its_address_and_stops_when_told(sent: signal.Signals) -> None:
+    """The first line is the base URL; it answers there and ends with status 0 on a signal."""
+    with _serving("--pairs", "2", "--seed", "5") as (url, process):
+        assert url.startswith("http://127.0.0.1:")
+        assert url.endswith("/v1")
+        assert _ask(url, "A cat.").count("Question:") == 2
+        assert _fetch(url.replace("/v1", "/_seen"))["successes"] == 1
+        process.send_signal(sent)
+        assert process.wait(5) == 0
+
+
+def test_options_make_limits_faults_and_a_log(tmp_path: Path) -> None:
+    """Limits refuse, faults come at their rate, and both stand in the log file."""
+    log = tmp_path / "log"
+    options = [
+        "--rpm",
+        "120",
+        "--window",
+        "10",
+        "--fault-rate",
+        "0.5",
+        "--fault",
+        "conflict",
+        "--log",
+        str(log),
+    ]
+    with _serving(*options, "--fault", "unavailable") as (url, _):
+        for number in range(24):
+            try:
+                _ask(url, f"Number {number}.")
+            except urllib.error.HTTPError as error:
+                error.close()
+        seen = _fetch(url.replace("/v1", "/_seen"))
+    faults = [orjson.loads(line)["fault"] for line in log.read_bytes().splitlines()]
+    assert len(faults) == seen["requests"] == 24
+    assert faults.count("limit") == seen["rate_limited"] == 4
+    assert set(faults) == {None, "limit", "conflict", "unavailable"}
+    assert faults.count(None) == seen["successes"]
+    assert 4 <= seen["successes"] <= 16  # 10 expected of 20
+
+
+def test_instant_answers_keep_their_latency() -> None:
+    """The instant form answers every request alike, after its latency, and counts."""
+    with _serving("--instant", "--latency", "0.05") as (url, process):
+        begin = time.monotonic()
+        assert _ask(url, "One.") == _ask(url, "Another." * 20_000)
+        assert time.monotonic() - begin >= 0.1
+        seen = _fetch(url.replace("/v1", "/_seen"))
+        assert (seen["requests"], seen["successes"], seen["most_in_flight"]) == (2, 2, 1)
+        process.terminate()
+        assert process.wait(5) == 0
+
+
+def test_a_script_may_come_from_a_module(tmp_path: Path) -> None:
+    """`--script module:name` plays a Script written in Python."""
+    (tmp_path / "mine.py").write_text(
+        "from syphus.testing import Script\nscript = Script(answer='Mine.')\n"
+    )
+    with _serving("--script", "mine:script", cwd=tmp_path) as (url, _):
+        assert _ask(url, "Whose?") == "Mine."
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--fault-rate", "0.1", "--fault", "explode"],
+        ["--style", "plain"],
+        ["--script", "no_such_module:x"],
+        ["--latency", "soon"],
+    ],
+)
+def test_wrong_options_are_told(options: list[str]) -> None:
+    """A wrong option ends with status 2 and names what is wrong; nothing is served."""
+    done = subprocess.run(  # noqa: S603 - our own module
+        [*COMMAND, *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert options[-1].split(":")[0] in done.stderr
+    assert done.stdout == ""
