@@ -29,13 +29,14 @@ class Address:
     """The URLs and headers of one deployment.
 
     `models_url` lists the models that can be asked for; None on Azure, whose list names what the
-    resource could deploy and not what it has deployed. `headers` holds the credential, so it is
-    kept out of the representation.
+    resource could deploy and not what it has deployed. `headers` holds the credential, and
+    `secrets` what no message may repeat; both are kept out of the representation.
     """
 
     chat_url: str
     models_url: str | None
     headers: dict[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
 
 
 def address_of(deployment: Deployment) -> Address:
@@ -73,7 +74,8 @@ def _openai(deployment: Deployment, parts: SplitResult, path: str) -> Address:
     return Address(
         chat_url=f"{base}{_CHAT}{query}",
         models_url=f"{base}/models{query}",
-        headers=_with_basic(deployment, parts, headers),
+        headers=headers | _basic(deployment, parts, headers),
+        secrets=_secrets(key, parts),
     )
 
 
@@ -103,7 +105,8 @@ def _azure(deployment: Deployment, parts: SplitResult, path: str) -> Address:
     return Address(
         chat_url=f"{base}{_CHAT}?{query}",
         models_url=None,
-        headers=_with_basic(deployment, parts, headers),
+        headers=headers | _basic(deployment, parts, headers),
+        secrets=_secrets(token or key, parts),
     )
 
 
@@ -140,14 +143,17 @@ def _secret(deployment: Deployment, secret: SecretStr | None) -> str | None:
     return value or None
 
 
-def _with_basic(
-    deployment: Deployment, parts: SplitResult, headers: dict[str, str]
-) -> dict[str, str]:
+def _basic(deployment: Deployment, parts: SplitResult, headers: dict[str, str]) -> dict[str, str]:
     if parts.username is None:
-        return headers
+        return {}
     if headers:
         raise SettingsError(
             f"deployment {deployment.name!r}: both a key and a user name in the base URL; give one"
         )
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def _secrets(key: str | None, parts: SplitResult) -> tuple[str, ...]:
+    password = parts.password and unquote(parts.password)
+    return tuple(secret for secret in (key, password) if secret)

@@ -55,7 +55,7 @@ def holds_error(payload: Any) -> Any:
         payload = payload[0] if payload else None
     if not isinstance(payload, dict):
         return None
-    if payload.get("error"):
+    if payload.get("error") or payload.get("object") == "error":
         return payload
     choices = payload.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None

@@ -28,8 +28,8 @@ Kind: TypeAlias = Literal["sent", "not_billed", "reply", "truncated", "failed"]
 
 _KEY = slice(8, 40)
 _KIND_AT = 50
-_CRC = slice(-10, -2)
-_TAIL_BYTES = 18
+_TAIL = b',"crc":"%08x"}\n'
+_TAIL_BYTES = len(_TAIL % 0)
 _KINDS: dict[int, Kind] = {
     ord("s"): "sent",
     ord("n"): "not_billed",
@@ -56,7 +56,7 @@ class Record:
 
 def _seal(key: str, kind: Kind, rest: str) -> bytes:
     body = f'{{"key":"{key}","kind":"{kind}",{rest}'.encode("ascii")
-    return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
+    return body + _TAIL % zlib.crc32(body)
 
 
 def encode_sent(key: str, query_id: str, *, attempt: int, deployment: str) -> bytes:
@@ -111,16 +111,8 @@ def encode_failure(key: str, query_id: str, failure: Failure, *, turn: int, time
 
 def is_whole(line: bytes) -> bool:
     """Whether a line, with its newline, is exactly what was written."""
-    try:
-        crc = int(line[_CRC], 16)
-    except ValueError:
-        return False
-    body = memoryview(line)[:-_TAIL_BYTES]
-    return (
-        line.endswith(b'"}\n')
-        and line[-_TAIL_BYTES:-10] == b',"crc":"'
-        and (zlib.crc32(body) == crc)
-    )
+    body, tail = memoryview(line)[:-_TAIL_BYTES], line[-_TAIL_BYTES:]
+    return len(body) > _KIND_AT and tail == _TAIL % zlib.crc32(body)
 
 
 def key_of(line: bytes) -> str:

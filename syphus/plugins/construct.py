@@ -83,13 +83,10 @@ def _flag(name: str) -> str | None:
     return "--query_inputs_path" if name in _INPUT_NAMES else None
 
 
-def _inputs_path(
-    parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any]
-) -> str | None:
+def _inputs_path(parameters: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any]) -> Any:
     for name in _INPUT_NAMES:
         if name in parameters:
-            path = arguments.get(name, parameters[name].default)
-            return path if isinstance(path, str) else None
+            return arguments.get(name, parameters[name].default)
     return None
 
 

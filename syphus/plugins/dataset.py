@@ -91,8 +91,8 @@ class AbstractDataset(ABC):
     def prompt(self) -> Any:
         """The prompt as the plugin gives it, read once. Assigning it replaces it."""
         if self._syphus_prompt is None:
-            source = prompt_source(find_file(self.prompt_path, self.root_folder))
-            self._syphus_prompt = self._load(self._prompt_method(), source)
+            path = find_file(self.prompt_path, self.root_folder)
+            self._syphus_prompt = self._load(self._prompt_method(), path, prompt_source(path))
         return self._syphus_prompt
 
     @prompt.setter
@@ -107,8 +107,8 @@ class AbstractDataset(ABC):
         """
         if self._syphus_inputs is not None:
             return self._syphus_inputs
-        source = inputs_source(find_file(self.query_inputs_path, self.root_folder))
-        items = self._load(self._load_query_inputs, source)
+        path = find_file(self.query_inputs_path, self.root_folder)
+        items = self._load(self._load_query_inputs, path, inputs_source(path))
         if not isinstance(items, Iterator):
             self._syphus_inputs = items
         return items
@@ -137,17 +137,20 @@ class AbstractDataset(ABC):
                 return self._load_prompt
         return self._load_prefix
 
-    def _load(self, method: Callable[..., Any], source: Source) -> Any:
+    def _load(self, method: Callable[..., Any], path: Any, source: Source) -> Any:
         plugin = type(self)
         label, file = plugin_label(plugin), plugin_file(plugin)
         with explaining(label=label, file=file, source=source):
-            return method(source.path) if _takes_path(method) else method()
+            return method(path) if _takes_path(method) else method()
 
 
-def find_file(path: str | Path | None, root: Path) -> str | None:
-    """`path` as a plugin gets it: the file in the working folder, else the one under `root`."""
-    if path is None:
-        return None
+def find_file(path: Any, root: Path) -> Any:
+    """`path` as a plugin gets it: the file in the working folder, else the one under `root`.
+
+    What is no path of an existing file is given back as it is.
+    """
+    if not path or not isinstance(path, str | Path):
+        return path
     wanted = Path(path).expanduser()
     if wanted.exists():
         return str(wanted)

@@ -8,7 +8,7 @@ import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from syphus.core.errors import AnnotationError, InputError, PluginError, PromptError
 
@@ -22,21 +22,28 @@ _LONGEST_MESSAGE = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A file that a plugin reads: its path as the plugin got it, and the flag that sets it."""
+    """A file that a plugin reads: its path as the plugin got it, and the flag that sets it.
+
+    `path` is None where the plugin got none, or something else than a path.
+    """
 
     path: str | None
     flag: str
     error: type[AnnotationError | PromptError]
 
 
-def prompt_source(path: str | None) -> Source:
+def prompt_source(path: Any) -> Source:
     """The prompt file at `path`."""
-    return Source(path=path, flag="--prompt_path", error=PromptError)
+    return Source(path=_text(path), flag="--prompt_path", error=PromptError)
 
 
-def inputs_source(path: str | None) -> Source:
+def inputs_source(path: Any) -> Source:
     """The annotation file at `path`."""
-    return Source(path=path, flag="--query_inputs_path", error=AnnotationError)
+    return Source(path=_text(path), flag="--query_inputs_path", error=AnnotationError)
+
+
+def _text(path: Any) -> str | None:
+    return str(path) if isinstance(path, str | Path) else None
 
 
 def plugin_label(plugin: type) -> str:
@@ -102,8 +109,9 @@ def _about_source(exc: BaseException, label: str, source: Source) -> InputError 
     if isinstance(exc, json.JSONDecodeError) and source.path is not None:
         path = Path(source.path)
         line = _find_line(path, exc)
-        message = f"{label}: {path}: line {line}, column {exc.colno}: broken JSON: {exc.msg}"
-        return _make(source, message, path, line)
+        if line is not None:
+            message = f"{label}: {path}: line {line}, column {exc.colno}: broken JSON: {exc.msg}"
+            return _make(source, message, path, line)
     return None
 
 
@@ -113,18 +121,17 @@ def _make(source: Source, message: str, path: Path | None, line: int | None) -> 
     return PromptError(message)
 
 
-def _find_line(path: Path, exc: json.JSONDecodeError) -> int:
-    """The line of the file, where the plugin may have parsed a single line of it."""
-    wanted = exc.doc.strip() if isinstance(exc.doc, str) else ""
-    if wanted and "\n" not in wanted:
-        try:
-            with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
-                for number, line in enumerate(lines, 1):
-                    if False:
-                        return number
-        except OSError:
-            return exc.lineno
-    return exc.lineno
+def _find_line(path: Path, exc: json.JSONDecodeError) -> int | None:
+    """The line of the file, which was parsed whole or line by line; None if it was neither."""
+    parsed = exc.doc.strip().replace("\r\n", "\n") if isinstance(exc.doc, str) else ""
+    try:
+        if not parsed or "\n" in parsed:
+            whole = path.read_text(encoding="utf-8-sig", errors="replace").strip()
+            return exc.lineno if whole == parsed else None
+        with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines:
+            return next((n for n, line in enumerate(lines, 1) if line.strip() == parsed), None)
+    except OSError:
+        return None
 
 
 def _where(exc: BaseException, file: str | None) -> str:

@@ -22,7 +22,7 @@ _LABEL: Final = re.compile(
     )
     (?:                                         # 3: its number
         (?: (?<=[a-zA-Z]{2})[ \t] )?+ (?: \#|[Nn]o\.?[ \t]?|[-_.(\[] )?+
-        (\d{1,4}) [)\]]?+
+        (\d{1,4}) [)\]]?
     )?
     (?: [ \t]*+ \([^()\n]{1,60}\) (?=[*_]{0,3}[ \t]*+[:\uff1a]) )?   # a note: "Answer (short):"
     (?: ([*_]{1,3}) )?                          # 4: the end of bold or italics

@@ -1,4 +1,8 @@
-"""The scripted server as a process: `python -m syphus.testing --help`."""
+"""The scripted server as a process: `python -m syphus.testing --help`.
+
+GET /_seen answers what it saw as JSON, `/_seen?each_query` with every query. SIGTERM and SIGINT
+stop it, with exit status 0.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,10 @@ def serve(
     pairs: Annotated[int, typer.Option(help="Question-answer pairs in a reply.")] = 3,
     cached_tokens: Annotated[int, typer.Option(help="Prompt tokens reported as cached.")] = 0,
     fault_rate: Annotated[
-        float, typer.Option(help="Share of attempts that meet a fault, evenly over the kinds.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of attempts that meet a fault, evenly over the kinds."
+        ),
     ] = 0.0,
     fault: Annotated[
         list[str] | None,
@@ -70,8 +77,10 @@ def serve(
 ) -> None:
     """Serve chat completions on loopback; print the base URL, then serve until stopped."""
     if instant:
-        first, _, _ = latency.partition(":")
-        _run(_serve_instant(port=port, latency=float(first)))
+        fixed = _read_latency(latency)
+        if isinstance(fixed, tuple):
+            raise typer.BadParameter("--instant goes with one latency")
+        _run(_serve_instant(port=port, latency=fixed))
         return
     if style not in get_args(HeaderStyle):
         raise typer.BadParameter(f"{style} is none of {', '.join(get_args(HeaderStyle))}")
@@ -110,12 +119,16 @@ def _read_latency(text: str) -> float | tuple[float, float]:
 def _faults(rate: float, kinds: list[str]) -> tuple[Fault, ...]:
     if kinds and not rate:
         raise typer.BadParameter("--fault goes with --fault-rate")
+    if not rate:
+        return ()
     try:
         faults = tuple(Fault(kind) for kind in kinds) or _TRANSIENT  # type: ignore[arg-type]  # Fault checks it
         share = rate / len(faults)
-        # A later fault is only drawn where no earlier one was due.
+        # A later fault is only drawn where no earlier one was due; the last rate of a whole may
+        # come out above 1 by a rounding.
         return tuple(
-            replace(fault, rate=share / (1 - number * share)) for number, fault in enumerate(faults)
+            replace(fault, rate=min(share / (1 - number * share), 1.0))
+            for number, fault in enumerate(faults)
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

@@ -67,6 +67,7 @@ def test_order_when_both_files_exist(workshop: Workshop) -> None:
         "Photos.har bour",
         "__init__.Photos",
         "_.Photos",
+        "_Photos.harbour",
         "__.__",
         "harbour\n.Photos",
         "harbour.Photos\n",

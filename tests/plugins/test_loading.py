@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,7 +72,7 @@ def test_huggingface_datasets_after_plugins(workshop: Workshop) -> None:
         "import datasets; print(datasets.load_dataset())"
     )
     command = [sys.executable, "-c", program, str(workshop.root)]
-    ran = subprocess.run(  # noqa: S603 - our own interpreter
+    ran = subprocess.run(
         command, env={"PYTHONPATH": site}, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "from the hub\n"
@@ -106,9 +107,12 @@ def test_plugin_files_hide_no_module(workshop: Workshop) -> None:
     assert workshop.texts("Photos.harbour") == {"1": "rgb_to_hsv"}
 
 
-def test_left_over_base_class_is_not_used(workshop: Workshop) -> None:
+@pytest.mark.parametrize("imported", [True, False])
+def test_left_over_base_class_is_not_used(workshop: Workshop, *, imported: bool) -> None:
     """A file abstract_dataset.py of the first Syphus doesn't take the place of our class."""
     workshop.write("abstract_dataset.py", "class AbstractDataset: pass")
+    if imported:
+        sys.modules["abstract_dataset"] = ModuleType("abstract_dataset")
     workshop.write(
         "datasets/harbour.py",
         """

@@ -144,6 +144,12 @@ def test_paths_in_the_working_folder_come_first(
     assert received("prompts.module") == "prompts.module"
 
 
+@pytest.mark.parametrize("path", ["", ["a.json", "b.json"], 7])
+def test_what_is_no_path_is_handed_over(path: Any) -> None:
+    """A plugin that names its annotations in a way of its own gets what it named."""
+    assert Plain("n", None, path).query_inputs[0]["sentences"] == str(path)
+
+
 def test_home_folder_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path that begins with ~ is found: the shell leaves it alone in --flag=~/file."""
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -177,6 +177,26 @@ def test_broken_json_lines(workshop: Workshop, body: str) -> None:
     assert error.line == 3
 
 
+def test_broken_json_inside_an_annotation(workshop: Workshop) -> None:
+    """Broken JSON that isn't the file's own is located in the plugin, not in the file."""
+    file = workshop.write("q.json", '[{"id": 1, "boxes": "{1}"}]')
+    body = "        for photo in read_json(path):\n            yield json.loads(photo['boxes'])\n"
+    error = check_raises(workshop, READING + body, query_inputs_path=str(file))
+    assert isinstance(error, PluginError)
+    assert error.position == 1
+    assert "harbour.py, line 9)" in str(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"[1,\r\n2,,]", b"\xef\xbb\xbf[1,\n2,,]"])
+def test_broken_annotations_of_every_editor(workshop: Workshop, content: bytes) -> None:
+    """Empty files, Windows line ends and byte order marks don't hide the file."""
+    file = workshop.write("q.json", "")
+    file.write_bytes(content)
+    body = "        return json.loads(Path(path).read_bytes())\n"
+    error = check_raises(workshop, READING + body, query_inputs_path=str(file))
+    assert f"{file}: line {content.count(10) + 1}, column" in str(error)
+
+
 def test_broken_annotations_in_the_constructor(workshop: Workshop) -> None:
     """A constructor that reads the file itself has its faults located as well."""
     source = READING + (

@@ -1,0 +1,168 @@
+"""An engine with a scripted backend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from syphus.core.deployments import Deployment
+from syphus.core.errors import RequestError
+from syphus.core.prices import Rates
+from syphus.core.records import Failure, Reply, Request, RequestShape, Sampling, Usage
+from syphus.engine.budget import Budget
+from syphus.engine.engine import Engine
+from syphus.engine.lane import Lane
+from syphus.engine.retry import Tries
+
+SHAPE = RequestShape(model="m", sampling=Sampling(max_tokens=100))
+RATES = Rates(prompt=0.01, completion=0.01, cached=0.005)
+Answer = Callable[[Request, int], Awaitable[Reply]]
+
+
+def request(number: int) -> Request:
+    """One of many requests."""
+    return Request(
+        key=f"{number:032x}",
+        identity=f"b2:{number}",
+        query_id=str(number),
+        stage="generate",
+        shape=SHAPE,
+        messages=b"[]",
+        prompt_tokens=100,
+        position=number,
+    )
+
+
+def reply(*, prompt: int = 50, completion: int = 50) -> Reply:
+    """A good answer."""
+    usage = Usage(prompt_tokens=prompt, completion_tokens=completion)
+    return Reply(
+        text="t",
+        finish_reason="stop",
+        usage=usage,
+        latency=0,
+        deployment="d",
+        attempt=1,
+        cost=RATES.cost(usage),
+    )
+
+
+@dataclass
+class Outcomes:
+    """A sink that settles at once."""
+
+    replies: dict[int, Reply] = field(default_factory=dict)
+    failures: dict[int, Failure] = field(default_factory=dict)
+    sends: list[int] = field(default_factory=list)
+    unbilled: list[int] = field(default_factory=list)
+    engine: Engine | None = None
+    allows: bool = True
+
+    def sending(self, request: Request, *, attempt: int, deployment: str) -> bool:
+        del attempt, deployment
+        if self.allows:
+            self.sends.append(request.position)
+        return self.allows
+
+    def not_billed(self, request: Request) -> None:
+        self.unbilled.append(request.position)
+
+    def replied(self, request: Request, reply: Reply) -> None:
+        assert request.position not in self.replies
+        self.replies[request.position] = reply
+        self._settle()
+
+    def failed(self, request: Request, failure: Failure) -> None:
+        self.failures[request.position] = failure
+        self._settle()
+
+    def _settle(self) -> None:
+        assert self.engine is not None
+        self.engine.settle()
+
+
+class Scripted:
+    """A backend that answers as told, and knows how many it had at once."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.now = 0
+        self.most = 0
+        self.asked: dict[int, int] = defaultdict(int)
+
+    async def ask(self, request: Request, *, attempt: int) -> Reply:
+        self.asked[request.position] += 1
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            return await self.answer(request, attempt)
+        finally:
+            self.now -= 1
+
+
+class AtOnce:
+    """Waits hardly at all between tries."""
+
+    def seconds(self, tries: Tries, error: RequestError) -> float:
+        del tries
+        return (error.retry_after or 0.0) + 0.001
+
+
+@dataclass
+class Bench:
+    """One engine over one or more scripted backends."""
+
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    notices: list[str] = field(default_factory=list)
+    lanes: list[Lane] = field(default_factory=list)
+
+    def engine(
+        self,
+        *backends: Scripted,
+        most: int = 8,
+        budget: float | None = None,
+        deployment: Deployment | None = None,
+    ) -> Engine:
+        for number, backend in enumerate(backends):
+            each = deployment or Deployment(
+                name=f"d{number}", api_type="openai", base_url="http://x", model="m", rates=RATES
+            )
+            self.lanes.append(
+                Lane(each, backend, most_in_flight=most, on_notice=self.notices.append)
+            )
+        engine = Engine(
+            self.lanes,
+            self.outcomes,
+            most_in_flight=most,
+            budget=Budget(budget),
+            on_notice=self.notices.append,
+        )
+        engine._backoff = AtOnce()  # type: ignore[assignment]
+        self.outcomes.engine = engine
+        return engine
+
+
+async def chunks(requests: Iterable[Request]) -> AsyncIterator[Sequence[Request]]:
+    """Requests as a source gives them."""
+    for each in requests:
+        yield [each]
+
+
+def run(engine: Engine, count: int, *, seconds: float = 10) -> None:
+    """Asks `count` requests."""
+
+    async def go() -> None:
+        async with asyncio.timeout(seconds):
+            await engine.run(chunks(map(request, range(count))))
+
+    asyncio.run(go())
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A place to put an engine together."""
+    return Bench()

@@ -1,0 +1,95 @@
+"""One line of the journal."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syphus.core.records import Failure, Reply, Usage
+from syphus.journal.format import (
+    cost_of,
+    decode,
+    encode_failure,
+    encode_not_billed,
+    encode_reply,
+    encode_sent,
+    is_whole,
+    key_of,
+    kind_of,
+)
+
+KEY = "0123456789abcdef0123456789abcdef"
+TEXT = st.text(st.characters() | st.sampled_from('\ud800\u2028\x00\n"\\'))
+COUNTS = st.integers(0, 10**9)
+USAGES = st.builds(Usage, prompt_tokens=COUNTS, completion_tokens=COUNTS, cached_tokens=COUNTS)
+REPLIES = st.builds(
+    Reply,
+    text=st.none() | TEXT,
+    finish_reason=st.sampled_from(["stop", "length", "content_filter"]) | TEXT,
+    refusal=st.none() | TEXT,
+    usage=USAGES,
+    latency=st.floats(0, 1000).map(lambda seconds: round(seconds, 4)),
+    deployment=TEXT,
+    attempt=st.integers(1, 99),
+    cost=st.none() | st.floats(0, 10),
+    headers=st.dictionaries(TEXT, TEXT, max_size=3),
+)
+
+
+@given(REPLIES, TEXT)
+def test_a_reply_is_read_back_as_it_was(reply: Reply, query_id: str) -> None:
+    """Whatever a model or a server sends, nothing of it changes on the way through the journal."""
+    line = encode_reply(KEY, query_id, reply, turn=1, time=1.5)
+    record = decode(line)
+    assert is_whole(line)
+    assert (record.reply, record.query_id, record.turn) == (reply, query_id, 1)
+    assert record.failure is None
+
+
+@given(REPLIES)
+def test_a_line_is_ascii_json_with_one_newline(reply: Reply) -> None:
+    """No text can look like the end of a line, and any JSON reader reads one."""
+    line = encode_reply(KEY, "q", reply, turn=0, time=0)
+    assert line.isascii()
+    assert line.count(b"\n") == 1
+    assert json.loads(line)["text"] == json.loads(json.dumps(reply.text))
+
+
+@given(REPLIES)
+def test_key_kind_and_cost_are_found_without_parsing(reply: Reply) -> None:
+    """A resume reads millions of lines by what stands at fixed places."""
+    line = encode_reply(KEY, "q", reply, turn=0, time=0)
+    assert key_of(line) == KEY
+    assert kind_of(line) == ("truncated" if reply.finish_reason == "length" else "reply")
+    assert cost_of(line) == (reply.usage, reply.cost or 0.0)
+
+
+def test_a_failure_is_read_back_as_it_was() -> None:
+    """What was given up keeps its reason."""
+    failure = Failure(kind="x", message="\ud800", attempts=3, status=500, maybe_billed=True)
+    record = decode(encode_failure(KEY, "q", failure, turn=0, time=0))
+    assert (record.failure, record.reply, record.kind) == (failure, None, "failed")
+
+
+@given(st.data())
+def test_a_flipped_bit_is_always_noticed(data: st.DataObject) -> None:
+    """Any one bit of any kind of line."""
+    reply = Reply(
+        text="hello", finish_reason="stop", usage=Usage(), latency=0, deployment="d", attempt=1
+    )
+    line = data.draw(
+        st.sampled_from(
+            [
+                encode_sent(KEY, "q", attempt=1, deployment="d"),
+                encode_not_billed(KEY),
+                encode_reply(KEY, "q", reply, turn=0, time=0),
+            ]
+        )
+    )
+    bit = data.draw(st.integers(0, len(line) * 8 - 1))
+    damaged = bytearray(line)
+    damaged[bit // 8] ^= 1 << bit % 8
+    assert is_whole(line)
+    assert not is_whole(bytes(damaged))

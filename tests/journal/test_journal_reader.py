@@ -1,0 +1,154 @@
+"""Reading a journal back after whatever happened to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syphus.core.errors import JournalDamaged
+from syphus.core.records import Failure, Reply, Usage
+from syphus.journal.format import (
+    encode_failure,
+    encode_not_billed,
+    encode_reply,
+    encode_sent,
+)
+from syphus.journal.reader import JournalReader, read_index
+
+USAGE = Usage(prompt_tokens=10, completion_tokens=5, cached_tokens=2)
+
+
+def key(number: int) -> str:
+    """The key of one request."""
+    return f"{number:032x}"
+
+
+def reply(text: str = "t", finish_reason: str = "stop") -> Reply:
+    """A reply that cost a quarter."""
+    return Reply(
+        text=text,
+        finish_reason=finish_reason,
+        usage=USAGE,
+        latency=1,
+        deployment="d",
+        attempt=1,
+        cost=0.25,
+    )
+
+
+def lines() -> list[bytes]:
+    """Three requests: answered, given up, cut off."""
+    failure = Failure(kind="bad_request", message="no", attempts=1)
+    return [
+        encode_sent(key(1), "a", attempt=1, deployment="d"),
+        encode_reply(key(1), "a", reply("x" * 9000), turn=0, time=0),
+        encode_sent(key(2), "b", attempt=1, deployment="d"),
+        encode_failure(key(2), "b", failure, turn=0, time=0),
+        encode_sent(key(3), "c", attempt=1, deployment="d"),
+        encode_reply(key(3), "c", reply(finish_reason="length"), turn=0, time=0),
+    ]
+
+
+def write(folder: Path, *parts: bytes) -> Path:
+    """A journal of these bytes."""
+    path = folder / "j.jsonl"
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def test_no_journal_is_an_empty_one(tmp_path: Path) -> None:
+    """A first run has nothing to resume."""
+    index = read_index(tmp_path / "none.jsonl")
+    assert (index.outcomes, index.whole_bytes, index.replies) == ({}, 0, 0)
+
+
+def test_every_outcome_is_found_where_it_stands(tmp_path: Path) -> None:
+    """Each key leads to its last outcome, and what it holds comes back."""
+    path = write(tmp_path, *lines(), encode_reply(key(1), "a", reply("new"), turn=0, time=0))
+    index = read_index(path)
+    reader = JournalReader(path)
+    found = {number: reader.at(offset) for number, offset in index.outcomes.items()}
+    reader.close()
+    assert found[1].reply == reply("new")
+    assert found[2].failure is not None
+    assert found[3].kind == "truncated"
+
+
+def test_tokens_and_cost_count_every_reply(tmp_path: Path) -> None:
+    """A superseded reply was paid for too."""
+    path = write(tmp_path, *lines(), encode_reply(key(1), "a", reply("new"), turn=0, time=0))
+    index = read_index(path)
+    assert (index.replies, index.cost) == (3, 0.75)
+    assert (index.prompt_tokens, index.completion_tokens, index.cached_tokens) == (30, 15, 6)
+
+
+def test_sends_without_an_end_are_told(tmp_path: Path) -> None:
+    """Only an attempt whose end isn't known may have been billed."""
+    path = write(
+        tmp_path,
+        *lines(),
+        encode_sent(key(4), "d", attempt=1, deployment="d"),
+        encode_sent(key(5), "e", attempt=1, deployment="d"),
+        encode_not_billed(key(5)),
+    )
+    assert read_index(path).open_sends == {4}
+
+
+@pytest.mark.parametrize(("kind", "left"), [("failed", {1, 3}), ("truncated", {1, 2})])
+def test_outcomes_to_redo_count_as_missing(tmp_path: Path, kind: str, left: set[int]) -> None:
+    """`--redo failed` and `--redo truncated` ask those again and no others."""
+    path = write(tmp_path, *lines())
+    assert read_index(path, skip=frozenset({kind})).outcomes.keys() == left  # type: ignore[arg-type]
+
+
+def test_a_journal_cut_at_any_byte_keeps_what_was_whole(tmp_path: Path) -> None:
+    """Whatever is left of the last line is told as torn, and nothing else is lost."""
+    whole = lines()
+    last = whole.pop()
+    before = sum(map(len, whole))
+    for cut in range(len(last)):
+        index = read_index(write(tmp_path, *whole, last[:cut]))
+        if cut == len(last) - 1:
+            assert index.outcomes.keys() == {1, 2, 3}
+        else:
+            assert index.outcomes.keys() == {1, 2}
+            assert (index.whole_bytes, index.torn_bytes) == (before, cut)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_damage_is_refused_with_its_offset(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """A flipped bit anywhere but in the very last newline is an error that names the line."""
+    content = bytearray(b"".join(lines()))
+    bit = data.draw(st.integers(0, (len(content) - 1) * 8 - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    starts = [sum(map(len, lines()[:number])) for number in range(6)]
+    expected = max(start for start in starts if start <= bit // 8)
+    path = write(tmp_path_factory.mktemp("flip"), bytes(content))
+    with pytest.raises(JournalDamaged) as caught:
+        read_index(path)
+    assert caught.value.offset == expected
+
+
+def test_a_lost_newline_joins_two_lines_and_is_refused(tmp_path: Path) -> None:
+    """A separator that became another byte is damage too."""
+    first, *rest = lines()
+    with pytest.raises(JournalDamaged):
+        read_index(write(tmp_path, first[:-1], b"x", *rest))
+
+
+def test_lines_longer_than_a_block_are_read(tmp_path: Path) -> None:
+    """A reply of many megabytes comes back whole, with its neighbours."""
+    long = reply("y" * (9 << 20))
+    path = write(tmp_path, *lines(), encode_reply(key(9), "z", long, turn=0, time=0), *lines())
+    index = read_index(path)
+    reader = JournalReader(path)
+    record = reader.at(index.outcomes[9])
+    reader.close()
+    assert record.reply == long
+    assert index.outcomes.keys() == {1, 2, 3, 9}
