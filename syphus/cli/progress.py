@@ -75,9 +75,9 @@ def progress_table(now: Snapshot, *, title: str) -> Table:
 def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
     """Prints what a run came to on stdout, and how to go on on stderr."""
     now, written = outcome.snapshot, outcome.written
-    unanswered = now.read - now.done
     lines = [
         f"queries   {now.read}",
+        f"asked     {now.done - now.empty}",
         f"valid     {now.valid} ({written.valid} pairs)",
         f"invalid   {now.invalid}",
         f"failed    {now.failed}",
@@ -86,13 +86,12 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
         f"seconds   {now.seconds:.1f}",
         f"folder    {outcome.folder}",
     ]
-    if unanswered:
-        lines.insert(4, f"not asked {unanswered}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+    errors = outcome.folder / "error_messages.json"
+    if now.empty:
+        observer.notice(f"{now.empty} queries have no text to ask about: see {errors}")
     if outcome.stopped_by is not None:
         observer.notice(f"stopped early: {outcome.stopped_by}; the same command goes on from here")
     elif now.failed:
-        observer.notice(
-            f"{now.failed} queries failed: see {outcome.folder / 'error_messages.json'}"
-        )
+        observer.notice(f"{now.failed} queries failed: see {errors}")

@@ -45,7 +45,7 @@ def _describe(facts: dict[str, Any]) -> str:
     counts = facts["counts"]
     cost = "unknown" if counts["cost"] is None else f"${counts['cost']:.4f}"
     total = counts["total"] or counts["read"]
-    done = counts["valid"] + counts["invalid"] + counts["failed"]
+    done = counts["valid"] + counts["invalid"] + counts["failed"] + counts["empty"]
     lines = [
         f"{facts['name']} {facts['dataset_version']}: {facts['state']}",
         f"model     {facts['model']}",

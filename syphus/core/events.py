@@ -12,9 +12,9 @@ class Snapshot:
 
     `total` is None while the data set's size isn't known. `valid` counts queries whose final
     reply gave pairs, `invalid` those whose final reply gave none, `failed` those that were given
-    up, `restored` those whose outcome was in the journal before this sitting. Tokens and `cost`
-    (US dollars, None without a price) are those of the run's whole journal; `seconds` are this
-    sitting's.
+    up, `empty` those that have no text to ask about, `restored` those whose outcome was in the
+    journal before this sitting. Tokens and `cost` (US dollars, None without a price) are those of
+    the run's whole journal; `seconds` are this sitting's.
     """
 
     total: int | None
@@ -22,6 +22,7 @@ class Snapshot:
     valid: int
     invalid: int
     failed: int
+    empty: int
     restored: int
     pairs: int
     sent: int
@@ -38,7 +39,7 @@ class Snapshot:
     @property
     def done(self) -> int:
         """Queries with a final outcome."""
-        return self.valid + self.invalid + self.failed
+        return self.valid + self.invalid + self.failed + self.empty
 
     @property
     def left(self) -> int | None:

@@ -54,6 +54,7 @@ class Tally:
     valid: int = 0
     invalid: int = 0
     failed: int = 0
+    empty: int = 0
     pairs: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -77,10 +78,11 @@ class Generation:
         index: JournalIndex,
         reader: JournalReader,
         max_reasks: int,
+        total: int | None,
         redo_invalid: bool = False,
         send: bool = True,
     ) -> None:
-        self.total: int | None = None
+        self.total = total
         self.offsets = array("q")
         self.tally = Tally(
             prompt_tokens=index.prompt_tokens,
@@ -132,7 +134,7 @@ class Generation:
             text = message_for(self._dataset, query)
             if not text.strip() and not query.images:
                 self.offsets.append(NOTHING_TO_ASK)
-                self.tally.failed += 1
+                self.tally.empty += 1
                 continue
             request = self._assembler.ask(query.id, text, position=position)
             offset = self._outcomes.get(int(request.key, 16))

@@ -60,6 +60,15 @@ class Plan:
             temperature=TEMPERATURE if settings.temperature is None else settings.temperature,
         )
 
+    @property
+    def size(self) -> int | None:
+        """How many queries there are at most, None for a generator."""
+        size, settings = self.source.size(), self.settings
+        if size is None:
+            return None
+        end = None if settings.slice_end in (None, -1) else settings.slice_end
+        return len(range(size)[settings.slice_start : end])
+
     def queries(self) -> Iterator[Query]:
         """The queries that the run is about, as its slice and sample say."""
         settings = self.settings

@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,7 @@ class Run:
         self._facts: dict[str, Any] = {}
         self._priced = False
         self._stop: SyphusError | None = None
+        self._log: RunLog
         self._engine: Engine | None = None
         self._generation: Generation | None = None
 
@@ -94,7 +95,8 @@ class Run:
             stack.enter_context(run_lock(journal))
             log = RunLog(self._folder, self._observer)
             stack.callback(log.close)
-            self._observer = log
+            self._observer = self._log = log
+            log.record("started", name=settings.name, version=__version__)
             deployments = self._plan.deployments
             response_format = None
             if self._plan.is_local and not settings.reparse:
@@ -120,6 +122,7 @@ class Run:
                 index=index,
                 reader=reader,
                 max_reasks=settings.max_reasks,
+                total=self._plan.size,
                 redo_invalid=settings.redo == "invalid",
                 send=not settings.reparse,
             )
@@ -179,7 +182,7 @@ class Run:
             version=self._plan.settings.dataset_version,
             time=self._facts["started"],
         )
-        snapshot = self.snapshot()
+        snapshot, source = self.snapshot(), self._plan.source
         engine = self._engine
         stopped_by = engine.stopped_by if engine is not None else None
         seconds = round(self._earlier_seconds + snapshot.seconds, 2)
@@ -199,15 +202,22 @@ class Run:
                     "queries_valid": snapshot.valid,
                     "queries_invalid": snapshot.invalid,
                     "queries_failed": snapshot.failed,
+                    "queries_empty": snapshot.empty,
                     "queries_unanswered": snapshot.read - snapshot.done,
                     "truncated": written.truncated,
-                    "repeated_queries": self._plan.source.repeated,
-                    "renamed_queries": self._plan.source.renamed,
+                    "repeated_queries": source.repeated,
+                    "renamed_queries": source.renamed,
                     "perhaps_billed": engine.counts.maybe_billed if engine else 0,
                 },
             ),
         )
+        if source.repeated or source.renamed:
+            self._observer.notice(
+                f"{source.repeated} queries were there twice and asked once; "
+                f"{source.renamed} ids came with another text and are named id#2, id#3, ..."
+            )
         state = "stopped" if stopped_by else "finished"
+        self._log.record(state, **asdict(snapshot), stopped_by=str(stopped_by or "") or None)
         write_run_file(self._folder, self._progress(state=state, why=stopped_by))
         return Outcome(
             folder=self._folder, snapshot=snapshot, written=written, stopped_by=stopped_by
@@ -224,6 +234,7 @@ class Run:
             valid=tally.valid if tally else 0,
             invalid=tally.invalid if tally else 0,
             failed=tally.failed if tally else 0,
+            empty=tally.empty if tally else 0,
             restored=tally.restored if tally else 0,
             pairs=tally.pairs if tally else 0,
             sent=counts.sent if counts else 0,
@@ -320,6 +331,7 @@ class Run:
                 "valid": snapshot.valid,
                 "invalid": snapshot.invalid,
                 "failed": snapshot.failed,
+                "empty": snapshot.empty,
                 "restored": snapshot.restored,
                 "pairs": snapshot.pairs,
                 "prompt_tokens": snapshot.prompt_tokens,
