@@ -30,11 +30,15 @@ def serve(*, model: str, slots: int, context: int, alias: str) -> xllamacpp.Serv
     params.verbosity = _ERRORS_ONLY
     params.cache_prompt = True
     # Slots keep their own last prompt; a further cache of up to 8 GB isn't worth its memory here.
-    params.cache_ram_mib = 0
+    params.cache_ram_mib = int(os.environ.get("CR", "0"))
     params.ui = False
     params.endpoint_slots = False
     params.warmup = False
     params.fit_params = False
+    if os.environ.get("NT"):
+        params.cpuparams.n_threads = int(os.environ["NT"])
+    if os.environ.get("POLL"):
+        params.cpuparams.poll = int(os.environ["POLL"])
     return xllamacpp.Server(params)
 
 

@@ -154,4 +154,7 @@ def _repair(text: str) -> Decoded:
         return Decoded([], text, reasons.TOO_DEEP)
     except Exception:  # noqa: BLE001 - a reply that json_repair stumbles over is merely unread
         return Decoded([], text, reasons.BROKEN)
-    return Decoded([value], "", None, is_guess=True)
+    rest = ""
+    if isinstance(value, list) and any(isinstance(item, str) for item in value):
+        rest = text[max(text.rfind("}"), text.rfind("]")) + 1 :].strip("` \t\r\n")
+    return Decoded([value], rest, reasons.REMARK if rest else None, is_guess=True)

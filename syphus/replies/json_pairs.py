@@ -13,8 +13,6 @@ from syphus.replies.json_data import decode_json
 from syphus.replies.pairing import Pairing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from syphus.core.records import Parsed
 
 # Where one object has several words for a kind, the first of these is meant.
@@ -36,6 +34,7 @@ _KINDS: Final = 2
 
 
 class _Member(NamedTuple):
+    key: str
     word: str
     number: int | None
     value: Any
@@ -56,6 +55,7 @@ def parse_json(text: str, *, truncated: bool) -> Parsed | None:
     values, rest, reason, is_guess = decode_json(text, truncated=truncated)
     pairing = Pairing()
     collect_pairs(values, pairing)
+    pairing.flush()
     if is_guess:
         _reject_unread(pairing, text)
         if truncated and pairing.pairs:
@@ -76,27 +76,33 @@ def collect_pairs(values: list[Any], pairing: Pairing) -> None:
         if isinstance(value, list):
             waiting.extend(item for item in reversed(value) if _is_container(item))
             continue
-        items = tuple(value.items()) if isinstance(value, dict) else value
-        members = [member for item in items if (member := _read_member(*item))]
+        members: list[_Member] = []
+        inner: list[Any] = []
+        for key, item in value.items() if isinstance(value, dict) else value:
+            member = _read_member(key, item)
+            if member is not None:
+                members.append(member)
+            elif _is_container(item):
+                inner.append(item)
         if len({member.asks for member in members}) < _KINDS:
             # {"response": {"pairs": [...]}}: a word for one kind may also be the list's name.
-            waiting.extend(item for _, item in reversed(items) if _holds_objects(item))
+            inner += [member.value for member in members if _holds_objects(member.value)]
             members = [member for member in members if not _holds_objects(member.value)]
-        if members:
-            _pair_members(members, pairing, partial(_quote, items))
+        _pair_members(members, pairing)
+        waiting.extend(reversed(inner))
 
 
 def _read_member(key: str, value: Any) -> _Member | None:
     if key in _RANK:
-        return _Member(key, None, value)
+        return _Member(key, key, None, value)
     match = _KEY.fullmatch(key) if len(key) <= _LONGEST_KEY else None
     if match is None:
         return None
     word, number = match.groups()
-    return _Member(word.lower(), int(number) if number else None, value)
+    return _Member(key, word.lower(), int(number) if number else None, value)
 
 
-def _pair_members(members: list[_Member], pairing: Pairing, raw: Callable[[], str]) -> None:
+def _pair_members(members: list[_Member], pairing: Pairing) -> None:
     groups: dict[int | None, list[_Member]] = {}
     for member in members:
         groups.setdefault(member.number, []).append(member)
@@ -106,11 +112,11 @@ def _pair_members(members: list[_Member], pairing: Pairing, raw: Callable[[], st
             for asks in (True, False)
         }
         meant = [member for member in group if _RANK[member.word] == best[member.asks]]
-        if len(meant) == _KINDS and meant[1].asks:
+        if [member.asks for member in meant] == [False, True]:
             meant.reverse()
         for member in meant:
             add = pairing.ask if member.asks else pairing.answer
-            add(_as_text(member.value), raw, member.number)
+            add(_as_text(member.value), partial(_quote, member), member.number)
 
 
 def _is_container(value: Any) -> bool:
@@ -140,9 +146,10 @@ def _as_text(value: Any) -> str | None:
     return None
 
 
-def _quote(items: tuple[tuple[str, Any], ...]) -> str:
-    """Return an object as JSON again, for a rejection; without what is nested very deep."""
-    return json.dumps(_shorten(items, _QUOTED_DEPTH), ensure_ascii=False)
+def _quote(member: _Member) -> str:
+    """Return one member of an object as JSON again, without what is nested very deep."""
+    value = json.dumps(_shorten(member.value, _QUOTED_DEPTH), ensure_ascii=False)
+    return f"{json.dumps(member.key, ensure_ascii=False)}: {value}"
 
 
 def _shorten(value: Any, depth: int) -> Any:

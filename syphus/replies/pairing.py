@@ -69,13 +69,10 @@ class Pairing:
 
     def reject(self, raw: Raw, reason: str) -> None:
         """Keep a piece of the reply that gave no pair."""
-        response = raw.strip() if isinstance(raw, str) else raw()
-        self.rejected.append(Rejected(response=response, reason=reason))
+        self.rejected.append(Rejected(response=_say(raw), reason=reason))
 
-    def _join(self, raw: Raw) -> Raw:
-        if raw is self._raw or not (isinstance(raw, str) and isinstance(self._raw, str)):
-            return raw
-        return f"{self._raw.strip()}\n{raw.strip()}"
+    def _join(self, raw: Raw) -> str:
+        return f"{_say(self._raw)}\n{_say(raw)}"
 
     def flush(self) -> None:
         """Reject the open question, if there is one."""
@@ -87,6 +84,10 @@ class Pairing:
         """Return everything collected."""
         self.flush()
         return Parsed(pairs=tuple(self.pairs), rejected=tuple(self.rejected), truncated=truncated)
+
+
+def _say(raw: Raw) -> str:
+    return raw.strip() if isinstance(raw, str) else raw()
 
 
 def _name_missing(question: str | None, answer: str | None) -> str:

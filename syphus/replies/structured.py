@@ -43,10 +43,9 @@ def parse_structured(
         return _reject(text, problem, truncated=truncated)
     pairing = Pairing()
     collect_pairs([data], pairing)
-    if not pairing.pairs:
-        pairing.flush()
-        if not pairing.rejected:
-            pairing.reject(text, reasons.NO_QUESTION)
+    pairing.flush()
+    if not pairing.pairs and not pairing.rejected:
+        pairing.reject(text, reasons.NO_QUESTION)
     if rest:
         pairing.reject(rest, reasons.CUT_OFF if truncated else reasons.REMARK)
     return pairing.finish(truncated=truncated)

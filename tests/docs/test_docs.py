@@ -1,0 +1,38 @@
+"""The documents say what the program does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import syphus
+from syphus.cli.reference import commands_page
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    """`make docs` would change nothing."""
+    assert (ROOT / "docs/commands.md").read_text(encoding="utf-8") == commands_page()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    """Pages name files that are there."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_shows_the_template_as_it_is() -> None:
+    """The plugin that the README walks through is the file that ships."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (ROOT / "datasets/your_dataset.py").read_text(encoding="utf-8").strip() in readme
+
+
+def test_the_public_names_are_complete_and_sorted() -> None:
+    """`__all__` has every public name of the package, each of which can be imported."""
+    assert sorted(syphus.__all__) == syphus.__all__
+    assert all(getattr(syphus, name) for name in syphus.__all__)
