@@ -62,7 +62,9 @@ class LocalServer:
     """Serves one GGUF model inside `async with`, which gives the deployment to ask.
 
     `slots` replies are written at the same time, and each may have `context` tokens, prompt
-    included. A slot keeps the prompt it read last, so that in-context examples are read once.
+    included (185 MB a slot for the model of the package). A slot keeps the prompt it read last, so
+    that in-context examples are read once. On two cores, 1, 2 and 4 slots write 35, 47 and 47
+    tokens a second.
 
     Raises SettingsError if the server isn't installed or the model can't be loaded.
     """
@@ -172,7 +174,7 @@ def _exactly(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_PAIR = _exactly({"question": _text(150), "answer": _text(300)})
+_PAIR = _exactly({"question": _text(150), "answer": _text(200)})
 _PAIRS = _exactly({"pairs": {"type": "array", "minItems": 1, "maxItems": 3, "items": _PAIR}})
 
 PAIRS_SCHEMA: bytes = orjson.dumps(

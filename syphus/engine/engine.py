@@ -91,6 +91,7 @@ class Engine:
         self.stopped_by: SyphusError | None = None
         self._lanes = lanes
         self._sink = sink
+        self._most_in_flight = most_in_flight
         self._most_open = 4 * most_in_flight + 256
         self._policy = policy or RetryPolicy()
         self._backoff = Backoff()
@@ -149,6 +150,20 @@ class Engine:
     def _is_finished(self) -> bool:
         return self.stopped_by is not None or (self._exhausted and self._open == 0)
 
+    @property
+    def _is_full(self) -> bool:
+        return self.in_flight >= self._most_in_flight
+
+    def _has_turn(self, lane: Lane) -> bool:
+        """Whether the next place is this lane's: the freest of those that could send goes first."""
+        if self._is_full:
+            return False
+        return len(self._lanes) == 1 or all(
+            lane.load <= other.load
+            for other in self._lanes
+            if other.closed_by is None and other.is_ready
+        )
+
     def _wake_lanes(self) -> None:
         for lane in self._lanes:
             lane.signal.set()
@@ -167,14 +182,14 @@ class Engine:
 
     async def _dispatch(self, lane: Lane, group: asyncio.TaskGroup) -> None:
         while not self._is_finished and lane.closed_by is None:
-            seconds = lane.wait()
+            seconds = lane.wait() if self._has_turn(lane) else None
             if seconds != 0 or not self._queue:
                 await lane.signal.wait(seconds if self._queue else None)
                 continue
             work = self._queue.take()
             tokens = self._most_tokens(work.request)
             await lane.admit(tokens)
-            if self.stopped_by is not None or lane.wait() != 0:
+            if self.stopped_by is not None or lane.wait() != 0 or self._is_full:
                 self._queue.add_first(work)
                 continue
             most = self._most_cost(lane, work.request)
@@ -224,7 +239,7 @@ class Engine:
             self._sink.replied(request, reply)
         finally:
             lane.leave()
-            if self.budget.limit is not None:
+            if len(self._lanes) > 1 or self.budget.limit is not None:
                 self._wake_lanes()
 
     def _own(self, lane: Lane, work: Work, error: RequestError) -> None:

@@ -58,6 +58,7 @@ class Lane:
         self._on_notice = on_notice
         self._clock = clock
         self._paused_until = 0.0
+        self._admitting = False
         self._throttle: Throttler | None = None
         self._tokens: TokenBucket | None = None
         if deployment.requests_per_minute:
@@ -78,8 +79,25 @@ class Lane:
         rest = self.breaker.wait(now)
         return None if rest is None else max(rest, self._paused_until - now, 0.0)
 
+    @property
+    def load(self) -> float:
+        """The part of its places that is taken."""
+        return self.places.in_flight / self.places.cap
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it could send at once, if there were work."""
+        return not self._admitting and self.wait() == 0
+
     async def admit(self, tokens: int) -> None:
         """Waits for the limits per minute and takes `tokens` from them."""
+        self._admitting = True
+        try:
+            await self._admit(tokens)
+        finally:
+            self._admitting = False
+
+    async def _admit(self, tokens: int) -> None:
         bucket = self._tokens
         while bucket is not None and (seconds := bucket.wait(tokens, self._clock())) > 0:
             await self.signal.wait(seconds)

@@ -39,10 +39,12 @@ class QuerySpool:
         for element in read_json_list(self._path if self._file.closed else self._part):
             yield _query(element)
 
+    def close(self) -> None:
+        """Lets go of a file that was never finished; it isn't put in place."""
+        self._file.close()
+
     def finish(self) -> None:
         """Puts the file in its place."""
-        if self._file.closed:
-            return
         self._list.close()
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -21,9 +21,8 @@ from syphus.journal.format import (
     encode_reply,
     encode_sent,
 )
-from syphus.pipeline.plugin_calls import message_for
-from syphus.pipeline.verdicts import Verdict, judge
-from syphus.replies import correction_for
+from syphus.pipeline.plugin_calls import images_of, message_for
+from syphus.pipeline.verdicts import Verdict, correction, judge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -122,16 +121,26 @@ class Generation:
                 yield requests
                 await asyncio.sleep(0)
         except InputError as error:
+            if not self._engine.counts.sent and self._engine.stopped_by is None:
+                raise
             stop = StoppedEarly(f"{error}. What was answered is kept.")
             stop.__cause__ = error
             self._engine.stop(stop)
 
+    async def read_on(self) -> None:
+        """After a stop: finds the outcomes of earlier sittings that weren't reached."""
+        self._send = False
+        if self._outcomes:
+            async for _ in self.requests():
+                pass
+
     def _first_requests(self, chunk: Sequence[Query]) -> Iterator[Request]:
         for query in chunk:
             position = len(self.offsets)
-            self.tally.read += 1
-            self._spool.add(query)
             text = message_for(self._dataset, query)
+            images_of(self._dataset, query)
+            self._spool.add(query)
+            self.tally.read += 1
             if not text.strip() and not query.images:
                 self.offsets.append(NOTHING_TO_ASK)
                 self.tally.empty += 1
@@ -196,7 +205,7 @@ class Generation:
             request,
             text,
             reply=reply.text or "",
-            correction=correction_for(verdict.parsed),
+            correction=correction(self._dataset, verdict.parsed),
             turn=request.turn + 1,
         )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from syphus.core.endpoints import choose_deployments
 from syphus.core.errors import SettingsError
 from syphus.core.records import Sampling
+from syphus.pipeline.plugin_calls import images_of, message_for
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
 from syphus.prompting.prefix import read_prefix
@@ -102,7 +104,7 @@ def make_plan(
             query_inputs_path=settings.query_inputs_path,
         )
     prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
-    deployments = choose_deployments(settings, env)
+    deployments = () if settings.reparse else choose_deployments(settings, env)
     if settings.budget is not None and any(each.rates is None for each in deployments):
         unpriced = next(each.name for each in deployments if each.rates is None)
         raise SettingsError(
@@ -110,10 +112,15 @@ def make_plan(
         )
     source = QuerySource(dataset)
     source.check_ahead(LOOK_AHEAD)
-    return Plan(
+    for query in islice(source, 1):
+        message_for(dataset, query)
+        images_of(dataset, query)
+    plan = Plan(
         settings=settings,
         dataset=dataset,
         prefix=prefix,
         source=source,
         deployments=deployments,
     )
+    plan.queries()  # refuses a slice that can't be
+    return plan

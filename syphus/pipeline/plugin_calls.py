@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from syphus.core.durable import without_surrogates
 from syphus.core.errors import PluginError
 from syphus.core.records import Parsed, QuestionAnswer, Rejected
+from syphus.plugins.faults import RAISED
 
 if TYPE_CHECKING:
     from syphus.core.records import Query
@@ -13,16 +15,20 @@ if TYPE_CHECKING:
 
 
 def message_for(dataset: AbstractDataset, query: Query) -> str:
-    """What the model is told about `query`.
+    """What the model is told about `query`, with U+FFFD for what UTF-8 can't hold.
 
     Raises PluginError where the plugin's `user_message` raises or gives no text.
     """
     try:
         text = dataset.user_message(query)
-    except Exception as error:
+    except RAISED as error:
         raise _failed(dataset, "user_message", query, f"raised {_name(error)}") from error
     if not isinstance(text, str):
         raise _failed(dataset, "user_message", query, f"returned {type(text).__name__}, not a text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return str(without_surrogates(text))
     return text
 
 
@@ -33,7 +39,7 @@ def images_of(dataset: AbstractDataset, query: Query) -> tuple[str, ...]:
     """
     try:
         return tuple(str(image) for image in dataset.image_ids(query))
-    except Exception as error:
+    except RAISED as error:
         raise _failed(dataset, "image_ids", query, f"raised {_name(error)}") from error
 
 
@@ -43,25 +49,34 @@ def parse_by_plugin(dataset: AbstractDataset, text: str) -> Parsed | None:
     A `parse` that raises makes the reply invalid, with the error as the reason: the reply was
     paid for, and a mended plugin can read it again.
     """
+    pairs: list[QuestionAnswer] = []
+    rejected: list[Rejected] = []
     try:
         found = dataset.parse(text)
         if found is None:
             return None
-        pairs = tuple(
-            QuestionAnswer(question=str(pair["question"]), answer=str(pair["answer"]))
-            for pair in found
-        )
-    except Exception as error:  # noqa: BLE001 - a plugin's code may raise anything
+        for pair in found:
+            question, answer = pair["question"], pair["answer"]
+            if _is_text(question) and _is_text(answer):
+                pairs.append(QuestionAnswer(question=question, answer=answer))
+            else:
+                reason = "the plugin's parse gave a pair without a text"
+                rejected.append(Rejected(response=repr(pair), reason=reason))
+    except RAISED as error:
         reason = f"the plugin's parse raised {_name(error)}"
         return Parsed(rejected=(Rejected(response=text, reason=reason),))
-    if pairs:
-        return Parsed(pairs=pairs)
-    return Parsed(rejected=(Rejected(response=text, reason="the plugin's parse found no pair"),))
+    if not pairs and not rejected:
+        rejected.append(Rejected(response=text, reason="the plugin's parse found no pair"))
+    return Parsed(pairs=tuple(pairs), rejected=tuple(rejected))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _failed(dataset: AbstractDataset, method: str, query: Query, what: str) -> PluginError:
     return PluginError(f"{type(dataset).__name__}.{method} {what} for the query {query.id!r}")
 
 
-def _name(error: Exception) -> str:
+def _name(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

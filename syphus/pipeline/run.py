@@ -112,6 +112,7 @@ class Run:
             reader = JournalReader(path)
             stack.callback(reader.close)
             spool = QuerySpool(self._folder)
+            stack.callback(spool.close)
             self._generation = generation = Generation(
                 dataset=self._plan.dataset,
                 queries=self._plan.queries(),
@@ -154,7 +155,7 @@ class Run:
         )
         stack.callback(writer.close)
         generation.attach(engine, writer)
-        self._priced = any(lane.deployment.rates is not None for lane in lanes)
+        self._priced = index.cost > 0 or any(each.rates is not None for each in deployments)
         self._engine = engine
         if self._stop is not None:
             engine.stop(self._stop)
@@ -163,6 +164,8 @@ class Run:
                 syncing = group.create_task(writer.run())
                 refreshing = group.create_task(self._refresh())
                 await engine.run(generation.requests())
+                if engine.stopped_by is not None:
+                    await generation.read_on()
                 writer.close_when_synced()
                 await syncing
                 refreshing.cancel()
@@ -185,6 +188,9 @@ class Run:
         snapshot, source = self.snapshot(), self._plan.source
         engine = self._engine
         stopped_by = engine.stopped_by if engine is not None else None
+        unanswered = snapshot.read - snapshot.done
+        if unanswered and stopped_by is None:
+            stopped_by = StoppedEarly(f"{unanswered} queries have no reply yet")
         seconds = round(self._earlier_seconds + snapshot.seconds, 2)
         write_summary(
             self._folder,
@@ -203,7 +209,7 @@ class Run:
                     "queries_invalid": snapshot.invalid,
                     "queries_failed": snapshot.failed,
                     "queries_empty": snapshot.empty,
-                    "queries_unanswered": snapshot.read - snapshot.done,
+                    "queries_unanswered": unanswered,
                     "truncated": written.truncated,
                     "repeated_queries": source.repeated,
                     "renamed_queries": source.renamed,
@@ -211,10 +217,11 @@ class Run:
                 },
             ),
         )
-        if source.repeated or source.renamed:
+        if source.repeated:
+            self._observer.notice(f"{source.repeated} repeated queries are asked once")
+        if source.renamed:
             self._observer.notice(
-                f"{source.repeated} queries were there twice and asked once; "
-                f"{source.renamed} ids came with another text and are named id#2, id#3, ..."
+                f"{source.renamed} ids came again with another text; they are named id#2, id#3, ..."
             )
         state = "stopped" if stopped_by else "finished"
         self._log.record(state, **asdict(snapshot), stopped_by=str(stopped_by or "") or None)

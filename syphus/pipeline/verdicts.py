@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from syphus.core.records import Parsed, Rejected
 from syphus.pipeline.plugin_calls import parse_by_plugin
-from syphus.replies import parse_reply, parse_structured, reject_reason
+from syphus.replies import correction_for, parse_reply, parse_structured, reject_reason
 
 if TYPE_CHECKING:
     from syphus.core.records import Reply
@@ -58,3 +58,12 @@ def judge(dataset: AbstractDataset, reply: Reply) -> Verdict:
     return Verdict(
         parsed=parse_reply(reply.text, finish_reason=reply.finish_reason, refusal=reply.refusal)
     )
+
+
+def correction(dataset: AbstractDataset, parsed: Parsed) -> str:
+    """What the model is told after a reply that gave nothing."""
+    if dataset.free_text:
+        return (
+            f"Your last reply could not be used: {parsed.rejected[0].reason}. Please reply again."
+        )
+    return correction_for(parsed, structured=dataset.response_model is not None)

@@ -16,9 +16,10 @@ _START: Final = re.compile(r"[\[{](?=\s*+[\[{\"'“\]}])|\{(?=\s*+\w{1,40}+\s*+:
 _LINE_START: Final = re.compile(rf"\n[ \t]*+(?={_START.pattern})")
 _LEADING: Final = re.compile(r"\s*+(?:```\w*+\s*+)?+")
 _GAP: Final = re.compile(r"[\s,;]*+(?:```\w*+\s*+)*+")
-_STRING: Final = r'"(?:[^"\\]++|\\.)*+(?:"|\Z)'
+_STRING: Final = r'"(?:[^"\\]++|\\(?:.|\Z))*+(?:"|\Z)'
 _TRAILING_COMMA: Final = re.compile(rf"({_STRING})|,(?=\s*+[}}\]])", re.DOTALL)
 _STRUCTURE: Final = re.compile(rf"{_STRING}|[\[\]{{}},]", re.DOTALL)
+_WORD: Final = re.compile(r"\w")
 _CLOSERS: Final = {"[": "]", "{": "}"}
 _DEPTH_LIMIT: Final = 64
 
@@ -90,22 +91,36 @@ def decode_json(text: str, *, truncated: bool) -> Decoded:
 
 
 def _decode_run(text: str) -> tuple[list[Any], str, str | None]:
-    """Return the values, the text behind them, and what that is: broken, or a remark."""
+    """Return the values, the text behind them, and what that is: broken, or a remark.
+
+    Words that announce the next value are dropped, as those before the first are.
+    """
     values: list[Any] = []
-    position = 0
+    position = behind = 0
     while True:
         try:
             value, position = _decode(text, position)
         except RecursionError:
             return values, text[position:], reasons.TOO_DEEP
         except ValueError:
-            return values, text[position:], reasons.BROKEN
+            if behind == position:
+                return values, text[position:], reasons.BROKEN
+            break
         values.append(value)
         gap = _GAP.match(text, position)
-        position = gap.end() if gap else position
+        position = behind = gap.end() if gap else position
         if _START.match(text, position) is None:
-            rest = text[position:].strip()
-            return values, rest, reasons.REMARK if rest else None
+            announced = _LINE_START.search(text, position)
+            if announced is None:
+                break
+            position = announced.end()
+    rest = trim_remark(text[behind:])
+    return values, rest, reasons.REMARK if rest else None
+
+
+def trim_remark(text: str) -> str:
+    """Return the words behind the data, without fences; nothing where there are no words."""
+    return text.strip("` \t\r\n") if _WORD.search(text) else ""
 
 
 def close_cut(text: str) -> tuple[str, str] | None:
@@ -156,5 +171,5 @@ def _repair(text: str) -> Decoded:
         return Decoded([], text, reasons.BROKEN)
     rest = ""
     if isinstance(value, list) and any(isinstance(item, str) for item in value):
-        rest = text[max(text.rfind("}"), text.rfind("]")) + 1 :].strip("` \t\r\n")
+        rest = trim_remark(text[max(text.rfind("}"), text.rfind("]")) + 1 :])
     return Decoded([value], rest, reasons.REMARK if rest else None, is_guess=True)

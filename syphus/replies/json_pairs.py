@@ -103,6 +103,9 @@ def _read_member(key: str, value: Any) -> _Member | None:
 
 
 def _pair_members(members: list[_Member], pairing: Pairing) -> None:
+    if len(members) == _KINDS and members[0].number == members[1].number:
+        _add_all(members, pairing)  # by far the most usual object
+        return
     groups: dict[int | None, list[_Member]] = {}
     for member in members:
         groups.setdefault(member.number, []).append(member)
@@ -111,12 +114,15 @@ def _pair_members(members: list[_Member], pairing: Pairing) -> None:
             asks: min((_RANK[m.word] for m in group if m.asks is asks), default=0)
             for asks in (True, False)
         }
-        meant = [member for member in group if _RANK[member.word] == best[member.asks]]
-        if [member.asks for member in meant] == [False, True]:
-            meant.reverse()
-        for member in meant:
-            add = pairing.ask if member.asks else pairing.answer
-            add(_as_text(member.value), partial(_quote, member), member.number)
+        _add_all([m for m in group if _RANK[m.word] == best[m.asks]], pairing)
+
+
+def _add_all(members: list[_Member], pairing: Pairing) -> None:
+    if len(members) == _KINDS and members[1].asks and not members[0].asks:
+        members.reverse()
+    for member in members:
+        add = pairing.ask if member.asks else pairing.answer
+        add(_as_text(member.value), partial(_quote, member), member.number)
 
 
 def _is_container(value: Any) -> bool:

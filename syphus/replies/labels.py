@@ -15,7 +15,7 @@ _LABEL: Final = re.compile(
     \n [ \t>\u00a0\u3000\u200b\ufeff]*+
     (?: \#{1,6}[ \t]*+ )?+                      # a heading
     (?: [-*+•][ \t]++ )?+                       # a bullet
-    (?: ([*_]{1,3}) | \(?\d{1,4}[.)、:\uff1a][ \t]*+ ){0,3}   # 1: bold or italics; or numbering
+    (?: ([*_]{1,3}) | \(?\d{1,4}[.)、:\uff1a][ \t]*+ ){0,3}  # 1: bold, italics; numbers
     (                                           # 2: the word
         [Qq](?i:uestion)? | [Ii](?i:nstruction) | [Aa](?i:nswer)? | [Rr](?i:esponse)
       | [\uff31\uff51\uff21\uff41]              # full-width Q and A
@@ -27,7 +27,7 @@ _LABEL: Final = re.compile(
     (?: [ \t]*+ \([^()\n]{1,60}\) (?=[*_]{0,3}[ \t]*+[:\uff1a]) )?   # a note: "Answer (short):"
     (?: ([*_]{1,3}) )?                          # 4: the end of bold or italics
     (?:
-        [ \t]*+ ([:\uff1a])                         # 5: a colon
+        [ \t]*+ ([:\uff1a])                     # 5: a colon
       | (?(3) (?: [.)、] | [ \t]++[-\u2013—] ) (?=[*_]{0,3}(?:\s|\Z)) | (?!) )
       | (?: (?<=[a-zA-Z]{2}) | (?<=[\d*_)\]]) ) (?=[ \t]*+(?:\r?\n|\Z))
     )
@@ -106,6 +106,6 @@ def _settle_words(labels: Sequence[Label]) -> tuple[str, ...]:
             question = label.word
             answers = []
     if not question or not answers:
-        return (question, *answers[:1])
+        return labels[0].word, *answers[:1]
     alike = [word for word in answers if (word in _SHORT) == (question in _SHORT)]
     return (question, (alike or answers)[0])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from syphus.core.records import Parsed, Rejected
 from syphus.replies import reasons
-from syphus.replies.json_data import close_cut, find_json
+from syphus.replies.json_data import close_cut, find_json, trim_remark
 from syphus.replies.json_pairs import collect_pairs
 from syphus.replies.pairing import Pairing
 
@@ -74,7 +74,7 @@ def _read(text: str, *, truncated: bool) -> tuple[Any, str, str | None]:
         except (ValueError, RecursionError):
             return None, "", reasons.CUT_OFF
         return data, whole[1], None
-    return data, text[end:].strip().strip("`").strip(), None
+    return data, trim_remark(text[end:]), None
 
 
 def _validate(data: Any, model: type[BaseModel]) -> tuple[Any, str | None]:

@@ -25,7 +25,8 @@ def parse_text(text: str, *, truncated: bool) -> Parsed | None:
     is rejected: the cut may have damaged it.
     """
     text = "\n" + text
-    labels = keep_one_style(find_labels(text))
+    found = find_labels(text)
+    labels = keep_one_style(found)
     if truncated:
         labels = _drop_doubtful(labels, text)
     if not labels:
@@ -33,6 +34,9 @@ def parse_text(text: str, *, truncated: bool) -> Parsed | None:
     preamble = text[: labels[0].start]
     surroundings = Surroundings(preamble, text) if "```" in text or preamble.strip() else None
     pairing = Pairing()
+    if text[found[0].end : labels[0].start].strip():
+        reason = reasons.NO_ANSWER if found[0].asks else reasons.ORPHAN
+        pairing.reject(text[found[0].start : labels[0].start], reason)
     for (_, asks, number, start, end, opener, _), following in pairwise(labels):
         body = text[end : following.start].strip()
         body = surroundings.strip_end(body) if surroundings else strip_rules(body)

@@ -1,0 +1,103 @@
+"""Small servers on the loopback, and the values that every test of a backend needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from syphus.backends.chat import ChatBackend
+from syphus.core.deployments import Deployment
+from syphus.core.identity import canonical_json
+from syphus.core.prices import Rates
+from syphus.core.records import Request, RequestShape, Sampling
+
+KEY = "sk-test-0123456789abcdef"
+SCHEMA = canonical_json({"type": "json_schema", "json_schema": {"name": "x", "schema": {}}})
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_deployment(**changes: Any) -> Deployment:
+    """A deployment with a key, a model and prices."""
+    settings: dict[str, Any] = {
+        "name": "here",
+        "api_type": "openai",
+        "base_url": "http://127.0.0.1:9",
+        "model": "gpt-4o",
+        "api_key": SecretStr(KEY),
+        "rates": Rates(prompt=0.01, completion=0.02, cached=0.001),
+    }
+    return Deployment(**(settings | changes))
+
+
+def make_request(*, response_format: bytes | None = None, **sampling: Any) -> Request:
+    """A request of its own stage."""
+    shape = RequestShape(
+        model="gpt-4o", sampling=Sampling(**sampling), response_format=response_format
+    )
+    return Request(
+        key="0" * 32,
+        identity="b2:0",
+        query_id="1",
+        stage="generate",
+        shape=shape,
+        messages=canonical_json([{"role": "user", "content": "What changed?"}]),
+        prompt_tokens=10,
+    )
+
+
+def make_completion(text: Any = "Nothing.", **changes: Any) -> dict[str, Any]:
+    """The body of a success."""
+    return {
+        "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5},
+    } | changes
+
+
+@asynccontextmanager
+async def serve(handler: Handler) -> AsyncIterator[str]:
+    """A server whose every path `handler` answers; gives its address."""
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.01)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def backend_for(handler: Handler, **settings: Any) -> AsyncIterator[ChatBackend]:
+    """An open backend whose server is `handler`; `deployment` changes the deployment."""
+    async with serve(handler) as address:
+        deployment = make_deployment(base_url=address, **settings.pop("deployment", {}))
+        async with ChatBackend(deployment, connections=8, **settings) as backend:
+            yield backend
+
+
+@dataclass(frozen=True)
+class Kit:
+    """The functions above, for tests, which can't import a conftest."""
+
+    key: str = KEY
+    schema: bytes = SCHEMA
+    deployment: Callable[..., Deployment] = staticmethod(make_deployment)
+    request: Callable[..., Request] = staticmethod(make_request)
+    completion: Callable[..., dict[str, Any]] = staticmethod(make_completion)
+    serve: Callable[[Handler], AbstractAsyncContextManager[str]] = staticmethod(serve)
+    backend: Callable[..., AbstractAsyncContextManager[ChatBackend]] = staticmethod(backend_for)
+
+
+@pytest.fixture(scope="session")
+def kit() -> Kit:
+    """What the tests of this room share."""
+    return Kit()

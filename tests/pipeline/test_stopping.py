@@ -1,0 +1,246 @@
+"""Runs that end early, and runs that must not begin."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from syphus.core.errors import JournalDamaged, JournalInUse, JournalWriteFailed
+from syphus.journal.lock import run_lock
+from syphus.journal.writer import JournalWriter
+from syphus.testing import Fault, Script
+
+PRICE = {"prompt": 1000.0, "completion": 1000.0}
+
+
+def priced(job: Any) -> dict[str, Any]:
+    """Settings with a deployment that costs a tenth of a cent a token."""
+    entry = {"base_url": job.server.base_url, "model": "m", "price": PRICE}
+    return {"base_url": None, "deployments": [entry]}
+
+
+def items(count: int, *, fault: int | None = None, seconds: float = 0) -> Callable[[], Any]:
+    """A generator of items: at `fault` it raises, and each takes a while."""
+
+    def generate() -> Iterator[dict[str, str]]:
+        for number in range(count):
+            if number == fault:
+                raise OSError(5, "the disk of annotations is gone")
+            time.sleep(seconds)
+            yield {"id": f"p{number}", "sentences": f"Photo number {number}."}
+
+    return generate
+
+
+def replies_in(journal: Path) -> list[str]:
+    """Ids of the queries that have a reply in the journal."""
+    lines = map(orjson.loads, journal.read_bytes().splitlines())
+    return [line["query"] for line in lines if line["kind"] == "reply"]
+
+
+def test_a_generator_that_raises_late_keeps_what_was_answered(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """The run stops with the item's position; the mended plugin goes on from there."""
+    sitting = job.run(photos(items(1100, fault=1040)), num_threads=64)
+    assert sitting.outcome.exit_status == 3
+    assert "item 1041" in str(sitting.outcome.stopped_by)
+    assert "annotations is gone" in str(sitting.outcome.stopped_by)
+    answered = job.server.log.successes
+    assert 0 < answered == sitting.counts[0] == len(replies_in(job.journal))
+    assert len({record["id"] for record in job.read("valid_output.json")}) == answered
+    assert job.read("run.json")["state"] == "stopped"
+    again = job.run(photos(items(1100)), num_threads=64)
+    assert again.outcome.exit_status == 0
+    assert again.requests == 1100 - answered
+
+
+def test_an_item_of_the_wrong_shape_late_stops_the_run(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """An item without an id behind the look-ahead is told by its position, too."""
+
+    def generate() -> Iterator[dict[str, str]]:
+        yield from items(1030)()
+        yield {"sentences": "A photo without an id."}
+
+    sitting = job.run(photos(generate), num_threads=64)
+    assert sitting.outcome.exit_status == 3
+    assert "item 1031" in str(sitting.outcome.stopped_by)
+
+
+def test_a_stop_keeps_what_is_in_flight(job: Any, photos: Callable[..., Any]) -> None:
+    """After `stop` nothing more is sent, every request under way ends in the outputs."""
+    job.server.play(Script(latency=0.2))
+
+    async def go() -> Any:
+        syphus = job.syphus(photos(40), num_threads=5)
+        running = asyncio.create_task(syphus.run())
+        while job.server.log.in_flight < 5:  # noqa: ASYNC110 - the server is in another thread
+            await asyncio.sleep(0.01)
+        syphus.stop()
+        return await running
+
+    outcome = asyncio.run(go())
+    assert outcome.exit_status == 3
+    assert job.server.log.requests == job.server.log.successes == outcome.snapshot.valid == 5
+    assert len(job.read("valid_output.json")) == 15
+    job.server.play(Script())
+    assert job.run(photos(40)).requests == 35
+
+
+def test_a_key_that_is_refused_fails_no_query(job: Any, photos: Callable[..., Any]) -> None:
+    """A 401 stops the run; with the right key the same run asks everything it hasn't yet."""
+    job.server.play(Script(faults=[Fault("invalid_api_key", after=3)]))
+    sitting = job.run(photos(20), num_threads=1)
+    assert sitting.outcome.exit_status == 3
+    assert sitting.counts == (3, 0, 0)
+    assert job.read("error_messages.json") == []
+    job.server.play(Script())
+    again = job.run(photos(20))
+    assert again.requests == 17
+    assert again.counts == (20, 0, 0)
+
+
+@pytest.mark.parametrize("fault", ["insufficient_quota", "not_found", "forbidden"])
+def test_what_no_query_can_get_past_stops_the_run(
+    job: Any, photos: Callable[..., Any], fault: Any
+) -> None:
+    """Used-up credit, an unknown deployment and a 403 stop at once and fail nothing."""
+    job.server.play(Script(faults=[Fault(fault)]))
+    sitting = job.run(photos(50), num_threads=4)
+    assert sitting.outcome.exit_status == 3
+    assert sitting.requests <= 4
+    assert sitting.counts == (0, 0, 0)
+
+
+def test_an_early_stop_writes_all_that_earlier_sittings_answered(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """The files of a sitting that stops at once aren't shorter than those before it."""
+    job.server.play(Script(faults=[Fault("bad_request", containing="number 0.")]))
+    dataset = photos(items(400, seconds=0.001))
+    assert job.run(dataset, num_threads=64).counts == (399, 0, 1)
+    job.server.play(Script(faults=[Fault("invalid_api_key")]))
+    sitting = job.run(dataset, redo="failed")
+    assert sitting.outcome.exit_status == 3
+    assert len({record["id"] for record in job.read("valid_output.json")}) == 399
+    meta = job.read("meta.json")
+    assert (meta["queries_valid"], meta["queries_unanswered"]) == (399, 1)
+    assert job.read("run.json")["counts"]["valid"] == 399
+
+
+def test_the_budget_is_never_passed(job: Any, photos: Callable[..., Any]) -> None:
+    """Requests in flight count at their most, so the cost stays below; a larger budget goes on."""
+    job.server.play(Script(latency=0.02))
+    settings = {**priced(job), "max_tokens": 200, "num_threads": 8}
+    sitting = job.run(photos(40), budget=2.0, **settings)
+    assert sitting.outcome.exit_status == 3
+    assert "budget" in str(sitting.outcome.stopped_by)
+    assert 0 < job.read("meta.json")["cost"] <= 2.0
+    assert sitting.counts[2] == 0
+    assert 1 <= sitting.counts[0] < 40
+    again = job.run(photos(40), budget=1000.0, **settings)
+    assert again.outcome.exit_status == 0
+    assert again.requests == 40 - sitting.counts[0]
+
+
+def test_the_budget_counts_earlier_sittings(job: Any, photos: Callable[..., Any]) -> None:
+    """The same command with the same used-up budget sends nothing more."""
+    settings = {**priced(job), "max_tokens": 200, "num_threads": 1}
+    job.run(photos(40), budget=1.0, **settings)
+    again = job.run(photos(40), budget=1.0, **settings)
+    assert again.outcome.exit_status == 3
+    assert again.requests == 0
+
+
+def test_a_damaged_journal_is_refused(job: Any, photos: Callable[..., Any]) -> None:
+    """A changed byte in the middle is told with its line's offset; nothing is sent or changed."""
+    job.run(photos(6))
+    lines = job.journal.read_bytes().splitlines(keepends=True)
+    lines[5] = lines[5].replace(b'"kind"', b'"kinD"')
+    job.journal.write_bytes(b"".join(lines))
+    offset = sum(map(len, lines[:5]))
+    with pytest.raises(JournalDamaged, match=f"byte {offset}") as caught:
+        job.run(photos(8))
+    assert caught.value.offset == offset
+    assert job.server.log.requests == 6
+    assert job.journal.read_bytes() == b"".join(lines)
+
+
+def test_a_torn_last_line_is_cut_off_and_said(job: Any, photos: Callable[..., Any]) -> None:
+    """What a killed process left half written is asked again, and everything else isn't."""
+    job.run(photos(6), num_threads=1)
+    whole = job.journal.read_bytes()
+    job.journal.write_bytes(whole[:-20])
+    sitting = job.run(photos(6))
+    assert sitting.requests == 1
+    assert "cut off" in sitting.said
+    assert "may have been billed" in sitting.said
+    assert sitting.counts == (6, 0, 0)
+
+
+def test_a_failed_sync_ends_the_run(
+    job: Any, photos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is never tried again, and what the journal holds isn't asked again afterwards."""
+    calls: list[int] = []
+
+    def sync(handle: int) -> None:
+        calls.append(handle)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("syphus.pipeline.run.JournalWriter", functools.partial(JournalWriter, sync=sync))
+        with pytest.raises(JournalWriteFailed, match="sync"):
+            job.run(photos(300), num_threads=4)
+    assert len(calls) == 1
+    assert job.server.log.requests < 300
+    kept = len(replies_in(job.journal))
+    assert kept > 0
+    again = job.run(photos(300), num_threads=64)
+    assert again.outcome.exit_status == 0
+    assert again.requests == 300 - kept
+
+
+def test_a_second_run_in_the_folder_is_refused(job: Any, photos: Callable[..., Any]) -> None:
+    """One process at a time: the other is told which folder is taken, and sends nothing."""
+    (job.folder / "journal").mkdir(parents=True)
+    with run_lock(job.folder / "journal"), pytest.raises(JournalInUse, match=r"out\b"):
+        job.run(photos(3))
+    assert job.server.log.requests == 0
+    assert job.run(photos(3)).requests == 3
+
+
+def test_a_wrong_slice_leaves_a_finished_run_as_it_was(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """Wrong input changes nothing: the run still says that it is finished."""
+    job.run(photos(5))
+    before = {path: path.read_bytes() for path in job.folder.glob("*.json")}
+    with pytest.raises(Exception, match="slice"):
+        job.run(photos(5), slice_start=99)
+    assert {path: path.read_bytes() for path in job.folder.glob("*.json")} == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system lists no open files")
+def test_a_run_that_ends_by_an_error_leaves_no_file_open(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """In a notebook a run may be refused many times: each gives back what it opened."""
+    with pytest.raises(Exception, match="slice"):
+        job.run(photos(5), slice_start=99)
+    left = []
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            left.append(handle.readlink())
+    assert [path for path in left if path.is_relative_to(job.folder)] == []
