@@ -205,7 +205,11 @@ def _rates(price: Price) -> Rates:
 
 
 def _checked_url(url: str, where: str) -> str:
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port
+    except ValueError as error:
+        raise SettingsError(f"{where}: {url!r} is no address: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError(f"{where}: {url!r} is no address; it begins with http:// or https://")
     if parts.username or parts.password:

@@ -121,10 +121,16 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
 
 
 def environment(folder: Path | None = None) -> dict[str, str]:
-    """The process's variables over those of a `.env` file in `folder` (the working folder)."""
+    """The process's variables over those of a `.env` file in `folder` (the working folder).
+
+    Raises SettingsError where that file can't be read.
+    """
     from dotenv import dotenv_values  # noqa: PLC0415 - only where a run begins
 
     path = (folder or Path.cwd()) / ".env"
-    stored = dotenv_values(path) if path.is_file() else {}
+    try:
+        stored = dotenv_values(path) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} can't be read: {error}") from error
     found = {name: value for name, value in stored.items() if value is not None}
     return {**found, **os.environ}

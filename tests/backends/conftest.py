@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -84,20 +84,15 @@ async def backend_for(handler: Handler, **settings: Any) -> AsyncIterator[ChatBa
             yield backend
 
 
-@dataclass(frozen=True)
-class Kit:
-    """The functions above, for tests, which can't import a conftest."""
-
-    key: str = KEY
-    schema: bytes = SCHEMA
-    deployment: Callable[..., Deployment] = staticmethod(make_deployment)
-    request: Callable[..., Request] = staticmethod(make_request)
-    completion: Callable[..., dict[str, Any]] = staticmethod(make_completion)
-    serve: Callable[[Handler], AbstractAsyncContextManager[str]] = staticmethod(serve)
-    backend: Callable[..., AbstractAsyncContextManager[ChatBackend]] = staticmethod(backend_for)
-
-
 @pytest.fixture(scope="session")
-def kit() -> Kit:
-    """What the tests of this room share."""
-    return Kit()
+def kit() -> SimpleNamespace:
+    """The functions above: a test can't import a conftest."""
+    return SimpleNamespace(
+        key=KEY,
+        schema=SCHEMA,
+        deployment=make_deployment,
+        request=make_request,
+        completion=make_completion,
+        serve=serve,
+        backend=backend_for,
+    )

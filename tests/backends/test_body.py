@@ -17,6 +17,7 @@ FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type":
 
 
 def a_request(shape: RequestShape, messages: Any = ()) -> Request:
+    """A request of this shape."""
     return Request(
         key="k",
         identity="i",
@@ -29,6 +30,7 @@ def a_request(shape: RequestShape, messages: Any = ()) -> Request:
 
 
 def written(dialect: Dialect, **sampling: Any) -> Any:
+    """What a dialect makes of a request that sets everything."""
     shape = RequestShape(
         model="unused", sampling=Sampling(**sampling), response_format=canonical_json(FORMAT)
     )

@@ -88,11 +88,11 @@ class Desk:
         printed = self.capsys.readouterr()
         return Done(status, printed.out, printed.err)
 
-    def main(self, *arguments: object, timeout: float = 60) -> Done:
+    def main(self, *arguments: object, cwd: Path | None = None, timeout: float = 60) -> Done:
         """Runs `python main.py ARGUMENTS` to its end."""
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)],
-            cwd=self.root,
+            cwd=cwd or self.root,
             env=self.env,
             capture_output=True,
             text=True,

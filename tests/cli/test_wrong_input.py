@@ -263,9 +263,7 @@ def test_a_number_of_threads_that_is_none(refuse: Callable[..., str], number: st
         ("--base_url", "http://[::1"),
     ],
 )
-def test_a_value_that_a_flag_cannot_have(
-    refuse: Callable[..., str], flag: str, value: str
-) -> None:
+def test_a_value_that_a_flag_cannot_have(refuse: Callable[..., str], flag: str, value: str) -> None:
     """The line names the flag."""
     assert flag in refuse(flag, value)
 
@@ -314,9 +312,7 @@ def test_reparse_of_nothing(refuse: Callable[..., str]) -> None:
 # The environment
 
 
-def test_open_ai_without_a_key(
-    refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_open_ai_without_a_key(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The line names the variable that is missing."""
     monkeypatch.setenv("OPENAI_API_TYPE", "open_ai")
     assert "OPENAI_API_KEY" in refuse(endpoint=False)

@@ -100,9 +100,7 @@ def test_a_structured_reply_is_asked_again_for_json(job: Any, photos: Callable[.
     assert "Question:" not in turns[1]
 
 
-def test_data_that_does_not_fit_the_model_is_invalid(
-    job: Any, photos: Callable[..., Any]
-) -> None:
+def test_data_that_does_not_fit_the_model_is_invalid(job: Any, photos: Callable[..., Any]) -> None:
     """The reason names the field that is wrong."""
     job.server.play(Script(answer='{"scene": 3, "talks": []}'))
     assert job.run(photos(1, response_model=Talks), max_reasks=0).counts == (0, 1, 0)

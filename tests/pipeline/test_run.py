@@ -164,9 +164,7 @@ def test_the_same_id_with_another_text_is_another_query(
         assert {name, *entry["rel_ins_ids"]} == data.keys()
 
 
-def test_two_ids_with_the_same_text_are_two_requests(
-    job: Any, photos: Callable[..., Any]
-) -> None:
+def test_two_ids_with_the_same_text_are_two_requests(job: Any, photos: Callable[..., Any]) -> None:
     """A second image with the same caption gets pairs of its own, also after a resume."""
     dataset = photos({"a": "A dog.", "b": "A dog."})
     assert job.run(dataset).requests == 2

@@ -200,7 +200,9 @@ def test_a_failed_sync_ends_the_run(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("syphus.pipeline.run.JournalWriter", functools.partial(JournalWriter, sync=sync))
+        patch.setattr(
+            "syphus.pipeline.run.JournalWriter", functools.partial(JournalWriter, sync=sync)
+        )
         with pytest.raises(JournalWriteFailed, match="sync"):
             job.run(photos(300), num_threads=4)
     assert len(calls) == 1

@@ -74,16 +74,12 @@ def test_a_plugin_is_found_by_its_name(job: Any, tmp_path: Path) -> None:
         "    def _load_prefix(self):\n"
         "        return {'system_message': 'Write pairs.'}\n"
     )
-    syphus = Syphus(
-        name="Seas.seas", root=folder.parent, base_url=job.server.base_url, model="m"
-    )
+    syphus = Syphus(name="Seas.seas", root=folder.parent, base_url=job.server.base_url, model="m")
     assert asyncio.run(syphus.run()).exit_status == 0
     assert [query.text for query in job.server.log.queries()] == ["A wave.\nA gull."]
 
 
-def test_a_preview_sends_nothing_and_leaves_no_folder(
-    job: Any, photos: Callable[..., Any]
-) -> None:
+def test_a_preview_sends_nothing_and_leaves_no_folder(job: Any, photos: Callable[..., Any]) -> None:
     """It shows the first query's messages, and what the run would come to at the given price."""
     entry = {
         "base_url": job.server.base_url,

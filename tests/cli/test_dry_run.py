@@ -1,0 +1,107 @@
+"""`--dry_run` shows a run before it is paid for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+
+from syphus.testing import ScriptedServer
+
+NAME = ("--name", "Photos.photos")
+
+
+def settings(url: str) -> str:
+    """A settings file with a model whose price is given: 2 and 8 dollars a million tokens."""
+    return f"""
+        [[deployments]]
+        base_url = "{url}"
+        model = "gpt-4o"
+        price = {{ prompt = 2.0, completion = 8.0 }}
+    """
+
+
+def figures(word: str, text: str) -> list[float]:
+    """The numbers on the line that begins with `word`."""
+    (line,) = [line for line in text.splitlines() if line.startswith(word)]
+    return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", line)]
+
+
+def test_a_dry_run_shows_messages_counts_tokens_and_cost(desk: Any, server: ScriptedServer) -> None:
+    """The first query's messages as they would be sent, then figures that agree; nothing else."""
+    desk.write("priced.toml", settings(server.base_url))
+    done = desk.main(*NAME, "--config", "priced.toml", "--dry-run", "--max_tokens", 100)
+    assert done.status == 0, done.err
+    shown, end = re.split(r"(?<=\n])\n", done.out, maxsplit=1)
+    messages = orjson.loads(shown)
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert messages[0]["content"] == "Write pairs about the photo."
+    assert messages[-1]["content"] == "Photo number 0."
+    assert figures("model", end) == [4]
+    assert figures("queries", end) == [5]
+    prompt, shared = figures("prompt", end)
+    (completion,) = figures("completion", end)
+    assert 5 * shared < prompt < 5 * shared + 5 * 15
+    assert 0 < completion < 500
+    usual, most = figures("cost", end)
+    assert usual == pytest.approx((prompt * 2 + completion * 8) / 1e6, abs=1e-4)
+    assert most == pytest.approx((prompt * 2 + 500 * 8) / 1e6, abs=1e-4)
+    assert server.log.requests == 0
+    assert not list(desk.root.glob("output_*"))
+
+
+def test_the_estimate_is_near_what_the_run_then_uses(desk: Any, server: ScriptedServer) -> None:
+    """Prompt tokens of a dry run lie near those that the endpoint bills, and cost is known."""
+    desk.photos(20)
+    desk.write("priced.toml", settings(server.base_url))
+    dry = desk.call("run", *NAME, "--config", "priced.toml", "--dry_run")
+    assert desk.call("run", *NAME, "--config", "priced.toml").status == 0
+    meta = desk.read("output_Photos.photos_v1/meta.json")
+    prompt, _ = figures("prompt", dry.out)
+    # The scripted server bills a token for four bytes of JSON, keys and quotes included.
+    assert prompt == pytest.approx(meta["prompt_tokens"], rel=0.4)
+    cost = (meta["prompt_tokens"] * 2 + meta["completion_tokens"] * 8) / 1e6
+    assert meta["cost"] == pytest.approx(cost)
+
+
+def test_an_unknown_price_is_called_unknown(desk: Any, server: ScriptedServer) -> None:
+    """A server of one's own has no price, which isn't the same as costing nothing."""
+    flags = ("--base_url", server.base_url, "--model", "m", "--dry_run")
+    done = desk.call("run", *NAME, *flags)
+    assert done.status == 0
+    (line,) = [line for line in done.out.splitlines() if line.startswith("cost")]
+    assert "unknown" in line
+
+
+def test_a_dry_run_looks_at_the_slice_alone(desk: Any, server: ScriptedServer) -> None:
+    """Counts are those of the queries that would be asked."""
+    desk.write(
+        "photos.json",
+        [
+            {"id": "a", "sentences": "A dog."},
+            {"id": "b", "sentences": "A cat."},
+            {"id": "b", "sentences": "A cat."},
+            {"id": "b", "sentences": "A cow."},
+            {"id": "c", "sentences": ""},
+        ],
+    )
+    flags = ("--base_url", server.base_url, "--model", "m", "--dry_run", "--slice_start", 1)
+    done = desk.call("run", *NAME, *flags)
+    assert done.status == 0
+    assert "A cat." in done.out
+    assert "A dog." not in done.out
+    assert figures("queries", done.out) == [2]
+    assert figures("not asked", done.out) == [1]
+    assert figures("repeated", done.out) == [1, 1]
+
+
+def test_a_dry_run_leaves_a_run_alone(desk: Any, server: ScriptedServer) -> None:
+    """Looking at a finished run changes none of its files."""
+    reach = ("--base_url", server.base_url, "--model", "m")
+    assert desk.call("run", *NAME, *reach).status == 0
+    folder = desk.root / "output_Photos.photos_v1"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert desk.call("run", *NAME, *reach, "--dry_run").status == 0
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
