@@ -33,7 +33,7 @@ def read_run_file(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, orjson.JSONDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not {"name", "state", "counts"} <= found.keys():
         raise SettingsError(f"{path} isn't the file of a run")
     return found
 

@@ -29,6 +29,8 @@ TOKEN_RATIOS: Final = {
     "zh": 1.03,
 }
 _UNKNOWN_RATIO: Final = 1.5
+# Three quarters of the tokens that a completion may have by default: texts differ from the average.
+MOST_TOKENS: Final = 1536
 # Names, quotes and brackets around one text; measured on the example: 79 tokens for 28 texts.
 _TOKENS_AROUND_TEXT: Final = 3
 
@@ -53,7 +55,7 @@ def chunk_pairs(
     *,
     languages: Collection[str],
     count_tokens: Callable[[str], int],
-    most_tokens: int,
+    most_tokens: int = MOST_TOKENS,
     max_tokens: int | None = None,
 ) -> list[Chunk]:
     """Divides the pairs of one query, in their order, over requests.
@@ -101,7 +103,7 @@ def chunk_missing(
     missing: Collection[tuple[int, str]],
     *,
     count_tokens: Callable[[str], int],
-    most_tokens: int,
+    most_tokens: int = MOST_TOKENS,
     max_tokens: int | None = None,
 ) -> list[Chunk]:
     """Divides what is still missing, by pair number and language, over requests.

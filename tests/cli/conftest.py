@@ -25,6 +25,7 @@ from syphus.testing import ScriptedServer
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(ROOT / "main.py"))
 NAME = "Photos.photos"
+LONGEST_LINE = 700
 PROMPT = {
     "system_message": "Write pairs about the photo.",
     "in_context": [
@@ -156,6 +157,36 @@ def server() -> Iterator[ScriptedServer]:
     """A server that answers three pairs at once."""
     with ScriptedServer() as running:
         yield running
+
+
+@pytest.fixture
+def refused(server: ScriptedServer) -> Callable[[Done], str]:
+    """The one line of a command that was refused, checked to be one, with nothing sent."""
+
+    def check(done: Done) -> str:
+        assert done.status == 2, done.err
+        assert done.out == ""
+        assert done.err.count("\n") == 1, done.err
+        assert done.err.startswith("syphus: ")
+        assert "Traceback" not in done.err
+        assert len(done.err) < LONGEST_LINE
+        assert server.log.requests == 0
+        return done.err
+
+    return check
+
+
+@pytest.fixture
+def refuse(
+    desk: Desk, server: ScriptedServer, refused: Callable[[Done], str]
+) -> Callable[..., str]:
+    """Runs a command that must be refused; gives the line that says why."""
+
+    def run(*arguments: object, name: str = NAME, endpoint: bool = True) -> str:
+        reach = ("--base_url", server.base_url, "--model", "m") if endpoint else ()
+        return refused(desk.call("run", "--name", name, *reach, *arguments))
+
+    return run
 
 
 @dataclass

@@ -10,38 +10,6 @@ import pytest
 
 from syphus.testing import ScriptedServer
 
-LONGEST_LINE = 700
-MORE = """
-    from syphus import AbstractDataset
-
-    class Wrong(AbstractDataset):
-        def _load_prefix(self):
-            return {"system_message": "Write pairs."}
-"""
-
-
-@pytest.fixture
-def refuse(desk: Any, server: ScriptedServer) -> Callable[..., str]:
-    """Runs a command that must be refused; gives the line that says why."""
-
-    def run(*arguments: object, name: str = "Photos.photos", endpoint: bool = True) -> str:
-        reach = ("--base_url", server.base_url, "--model", "m") if endpoint else ()
-        return check(desk.call("run", "--name", name, *reach, *arguments), server)
-
-    return run
-
-
-def check(done: Any, server: ScriptedServer) -> str:
-    """The one line of a command that was refused."""
-    assert done.status == 2, done.err
-    assert done.out == ""
-    assert done.err.count("\n") == 1, done.err
-    assert done.err.startswith("syphus: ")
-    assert "Traceback" not in done.err
-    assert len(done.err) < LONGEST_LINE
-    assert server.log.requests == 0
-    return done.err
-
 
 # Names
 
@@ -70,166 +38,10 @@ def test_what_is_no_name(refuse: Callable[..., str], name: str) -> None:
     assert "name" in refuse(name=name)
 
 
-def test_no_name_at_all(desk: Any, server: ScriptedServer) -> None:
+def test_no_name_at_all(desk: Any, server: ScriptedServer, refused: Callable[..., str]) -> None:
     """A run without --name says that it wants one."""
-    line = check(desk.call("run", "--base_url", server.base_url), server)
+    line = refused(desk.call("run", "--base_url", server.base_url))
     assert "--name" in line
-
-
-# Plugins
-
-
-def test_a_plugin_that_raises_at_import(desk: Any, refuse: Callable[..., str]) -> None:
-    """The line names the file, the error, and the line of the file."""
-    desk.write("datasets/wrong.py", "import json\n\nraise RuntimeError('no weights')\n")
-    line = refuse(name="Wrong.wrong")
-    assert "wrong.py" in line
-    assert "RuntimeError: no weights" in line
-    assert "line 3" in line
-
-
-def test_a_plugin_that_is_no_python(desk: Any, refuse: Callable[..., str]) -> None:
-    """A syntax error is told by its file and line."""
-    desk.write("datasets/wrong.py", "class Wrong:\n    pass pass\n")
-    line = refuse(name="Wrong.wrong")
-    assert "wrong.py" in line
-    assert "line 2" in line
-
-
-def test_a_plugin_that_raises_at_construction(desk: Any, refuse: Callable[..., str]) -> None:
-    """The line names the plugin and the error."""
-    source = MORE + (
-        "\n        def __init__(self, name):\n            raise OSError('no disk')\n"
-        "\n        def _load_query_inputs(self):\n            return []\n"
-    )
-    desk.write("datasets/wrong.py", source)
-    line = refuse(name="Wrong.wrong")
-    assert "Wrong" in line
-    assert "no disk" in line
-
-
-def test_a_generator_that_raises_at_item_seven(desk: Any, refuse: Callable[..., str]) -> None:
-    """The line names the plugin, the item's position and the error."""
-    source = MORE + (
-        "\n        def _load_query_inputs(self):\n"
-        "            for number in range(50):\n"
-        "                if number == 6:\n"
-        "                    raise KeyError('caption')\n"
-        "                yield {'id': number, 'sentences': 'A dog.'}\n"
-    )
-    desk.write("datasets/wrong.py", source)
-    line = refuse(name="Wrong.wrong")
-    assert "Wrong" in line
-    assert "item 7" in line
-    assert "KeyError: 'caption'" in line
-
-
-@pytest.mark.parametrize("method", ["user_message", "image_ids"])
-def test_a_method_that_raises(desk: Any, refuse: Callable[..., str], method: str) -> None:
-    """A plugin's further methods are tried before the first request, too."""
-    source = MORE + (
-        "\n        def _load_query_inputs(self):\n"
-        "            return [{'id': 1, 'sentences': 'A dog.'}]\n"
-        f"\n        def {method}(self, query):\n"
-        "            return query.caption\n"
-    )
-    desk.write("datasets/wrong.py", source)
-    line = refuse(name="Wrong.wrong")
-    assert method in line
-    assert "caption" in line
-
-
-# Annotations
-
-
-def test_a_missing_annotation_file(desk: Any, refuse: Callable[..., str]) -> None:
-    """The line names the file and the flag that sets it."""
-    (desk.root / "photos.json").unlink()
-    line = refuse()
-    assert "photos.json" in line
-    assert "--query_inputs_path" in line
-    assert "nowhere.json" in refuse("-in", "nowhere.json")
-
-
-def test_a_broken_annotation_file(desk: Any, refuse: Callable[..., str]) -> None:
-    """The line has the line number of the mistake."""
-    desk.write("photos.json", '[\n{"id": 1, "sentences": "a"},\n{"id": 2 "sentences": "b"}\n]')
-    line = refuse()
-    assert "photos.json" in line
-    assert "line 3" in line
-
-
-@pytest.mark.parametrize(
-    ("item", "expected"),
-    [
-        ({"sentences": "A dog."}, "id"),
-        ({"id": "p1"}, "sentences"),
-        ({"id": "", "sentences": "A dog."}, "id"),
-        ({"id": "p1", "sentences": {"a": 1}}, "sentences"),
-        ("A dog.", "dict"),
-        (None, "dict"),
-    ],
-)
-def test_an_item_of_the_wrong_shape(
-    desk: Any, refuse: Callable[..., str], item: object, expected: str
-) -> None:
-    """The line has the item's position and the key that is wrong."""
-    desk.write("photos.json", [{"id": "p0", "sentences": "A cat."}, item])
-    line = refuse()
-    assert "item 2" in line
-    assert expected in line
-
-
-@pytest.mark.parametrize("empty", [[], {}, None, "nothing"])
-def test_no_items(desk: Any, refuse: Callable[..., str], empty: object) -> None:
-    """An empty data set, or a file of something else than items, is told at once."""
-    desk.write("photos.json", empty if empty != "nothing" else '"nothing"')
-    assert "Photos" in refuse()
-
-
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ("--slice_start", 5),
-        ("--slice_start", 3, "--slice_end", 3),
-        ("--slice_start", -1),
-        ("--slice_end", 0),
-        ("--slice_end", -2),
-        ("--slice_start", 7, "--random_sample"),
-    ],
-)
-def test_a_slice_out_of_range(refuse: Callable[..., str], flags: tuple[object, ...]) -> None:
-    """A slice that holds no query is told with its numbers, also where they are shuffled."""
-    assert "--slice_start" in refuse(*flags)
-    assert "--slice_start" in refuse(*flags, "--dry_run")
-
-
-# Prompts
-
-
-@pytest.mark.parametrize(
-    ("prompt", "expected"),
-    [
-        ({"system_message": "Look.", "in_context": [{"role": "bot", "content": "a"}]}, "bot"),
-        ({"in_context": []}, "system_message"),
-        ({"system_message": " "}, "system_message"),
-        ({"system_message": "Look.", "in_context": [{"role": "user", "content": "a"}]}, "turn 1"),
-        ('{"system_message": "Look.",\n "in_context": [,]}', "line 2"),
-    ],
-)
-def test_a_wrong_prompt(
-    desk: Any, refuse: Callable[..., str], prompt: object, expected: str
-) -> None:
-    """The line says what is wrong and where in the prompt it stands."""
-    desk.write("prompts/photos.json", prompt)
-    assert expected in refuse()
-
-
-def test_a_missing_prompt(refuse: Callable[..., str]) -> None:
-    """The line names the file and the flag that sets it."""
-    line = refuse("--prompt_path", "nowhere.json")
-    assert "nowhere.json" in line
-    assert "--prompt_path" in line
 
 
 # Flags
@@ -284,9 +96,9 @@ def test_an_argument_too_many(refuse: Callable[..., str]) -> None:
     assert "surplus" in refuse("surplus")
 
 
-def test_an_unknown_command(desk: Any, server: ScriptedServer) -> None:
+def test_an_unknown_command(desk: Any, refused: Callable[..., str]) -> None:
     """`syphus rnu` says that there is no such command."""
-    assert "rnu" in check(desk.call("rnu"), server)
+    assert "rnu" in refused(desk.call("rnu"))
 
 
 def test_an_output_folder_that_cannot_be(desk: Any, refuse: Callable[..., str]) -> None:
@@ -416,14 +228,16 @@ def test_a_settings_file_that_is_no_text(desk: Any, refuse: Callable[..., str]) 
 # As processes
 
 
-def test_a_second_process_on_the_same_run(desk: Any, server: ScriptedServer) -> None:
+def test_a_second_process_on_the_same_run(
+    desk: Any, server: ScriptedServer, refused: Callable[..., str]
+) -> None:
     """The second one is told which folder is taken; the first one's lock is the kernel's."""
     journal = desk.root / "out" / "journal"
     journal.mkdir(parents=True)
     with (journal / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         options = ("--base_url", server.base_url, "--model", "m", "--output_dir", "out")
-        line = check(desk.main("--name", "Photos.photos", *options), server)
+        line = refused(desk.main("--name", "Photos.photos", *options))
     assert "another process" in line
     assert "out" in line
 
@@ -437,10 +251,14 @@ def test_a_second_process_on_the_same_run(desk: Any, server: ScriptedServer) -> 
     ],
 )
 def test_a_process_that_is_refused(
-    desk: Any, server: ScriptedServer, arguments: tuple[str, ...], expected: str
+    desk: Any,
+    server: ScriptedServer,
+    refused: Callable[..., str],
+    arguments: tuple[str, ...],
+    expected: str,
 ) -> None:
     """`python main.py` prints the same one line, and leaves no folder behind."""
     desk.write("broken.json", "[\n{]")
-    line = check(desk.main(*arguments, "--base_url", server.base_url, "--model", "m"), server)
+    line = refused(desk.main(*arguments, "--base_url", server.base_url, "--model", "m"))
     assert expected in line
     assert not list(desk.root.glob("output_*"))
