@@ -79,21 +79,12 @@ def message_tokens(text: str, count: Count) -> int:
     return TOKENS_PER_MESSAGE + 1 + count(text)
 
 
-def write_reply(chunk: Chunk, text: Callable[[int, str, str], str]) -> str:
-    """A reply to a chunk whose texts are those of `text(place, field, language)`."""
-    reply = {
-        str(place): {
-            name: {code: text(place, name, code) for code in chunk.languages} for name in FIELDS
-        }
-        for place in range(1, len(chunk.pairs) + 1)
-    }
-    return canonical_json(reply).decode()
-
-
 def completion_tokens(chunk: Chunk, count: Count, ratios: dict[str, float]) -> int:
     """Tokens of the reply: the JSON without its texts, and the texts by their source's length."""
-    around = count(write_reply(chunk, lambda *_: ""))
-    return around + sum(
+    empty = dict.fromkeys(FIELDS, dict.fromkeys(chunk.languages, ""))
+    places = (str(place) for place in range(1, len(chunk.pairs) + 1))
+    around = canonical_json(dict.fromkeys(places, empty)).decode()
+    return count(around) + sum(
         round(count(getattr(pair, name)) * ratios[code])
         for pair in chunk.pairs
         for name in FIELDS
@@ -158,11 +149,9 @@ def single_prefixes(count: Count) -> dict[str, int]:
     prefixes = {}
     for each in translations[0]:
         single = replace(chunk, pairs=chunk.pairs[:1], languages=(each.language,))
-        texts = {name: getattr(each, name) for name in FIELDS}
-        reply = write_reply(single, lambda _place, name, _code, texts=texts: texts[name])
-        prefixes[each.language] = sum(
-            message_tokens(text, count) for text in (system_message, write_request(single), reply)
-        )
+        reply = {"1": {name: {each.language: getattr(each, name)} for name in FIELDS}}
+        texts = (system_message, write_request(single), canonical_json(reply).decode())
+        prefixes[each.language] = sum(message_tokens(text, count) for text in texts)
     return prefixes
 
 

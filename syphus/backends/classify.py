@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from syphus.backends.error_body import facts_of, read_facts
+from syphus.backends.error_body import ErrorFacts, facts_of, read_facts
 from syphus.backends.headers import request_id, retry_after
 from syphus.backends.redaction import show
 from syphus.core.errors import (
@@ -32,8 +32,6 @@ from syphus.core.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from syphus.backends.error_body import ErrorFacts
 
 
 def _plain(name: str) -> str:
@@ -157,7 +155,7 @@ def http_error(
     `headers` are those that `keep_headers` kept, `now` the wall clock in seconds (for dates in
     Retry-After), `secrets` what must not appear in the message.
     """
-    facts = read_facts(body)
+    facts = ErrorFacts() if _is_redirect(status) else read_facts(body)
     kind: type[RequestError] | None = None
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         kind = _kind_by_code(facts, _KINDS_BY_CODE)

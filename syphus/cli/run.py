@@ -82,6 +82,13 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
         int | None,
         typer.Option("--max_reasks", help="How often a reply without a pair is asked again. [1]"),
     ] = None,
+    languages: Annotated[
+        str | None,
+        typer.Option("--languages", help="all, none, or some of zh,ja,es,de,fr,ko,ar. [all]"),
+    ] = None,
+    glossary: Annotated[
+        Path | None, typer.Option("--glossary", help="Terms and their forms, for translation.")
+    ] = None,
     reparse: Annotated[
         bool | None, typer.Option("--reparse", help="Write the files anew; send nothing.")
     ] = None,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +16,7 @@ class Snapshot:
     `total` is None while the data set's size isn't known. `valid` counts queries whose final
     reply gave pairs, `invalid` those whose final reply gave none, `failed` those that were given
     up, `empty` those that have no text to ask about, `restored` those whose outcome was in the
-    journal before this sitting. Tokens and `cost` (US dollars, None without a price) are those of
+    journal before this sitting; `translated` counts pairs by language. Tokens and `cost` (US dollars, None without a price) are those of
     the run's whole journal; `seconds` are this sitting's.
     """
 
@@ -25,6 +28,7 @@ class Snapshot:
     empty: int
     restored: int
     pairs: int
+    translated: Mapping[str, int]
     sent: int
     retried: int
     rate_limited: int

@@ -73,7 +73,8 @@ class Request:
     `identity` is the hash of what is sent (`syphus.core.identity`); `key` names this request in the
     journal (identity and query together); `messages` is canonical JSON of the message array;
     `prompt_tokens` an estimate; `position` counts the run's queries from 0; `turn` counts
-    correcting turns (0 is the first ask).
+    correcting turns (0 is the first ask). A translation names the `pairs` of its query and the
+    `languages` that it asks for.
     """
 
     key: str
@@ -85,6 +86,7 @@ class Request:
     prompt_tokens: int
     position: int = 0
     turn: int = 0
+    pairs: tuple[int, ...] = ()
     languages: tuple[str, ...] = ()
 
 

@@ -53,7 +53,7 @@ class Settings(_Strict):
     """What a run is told. Field names are the flags' names.
 
     `rpm` and `tpm` are requests and tokens per minute, `budget` US dollars, `timeout` seconds an
-    attempt may take in all, `max_reasks` how often a reply without a pair is asked for again.
+    attempt may take in all, `languages` the targets of translation, `max_reasks` how often a reply without a pair is asked for again.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -77,6 +77,8 @@ class Settings(_Strict):
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
     max_reasks: Annotated[int, Field(ge=0)] = 1
     reparse: bool = False
+    languages: str | None = None
+    glossary: Path | None = None
     redo: Literal["failed", "truncated", "invalid"] | None = None
     deployments: tuple[DeploymentEntry, ...] = ()
 

@@ -29,8 +29,22 @@ _LONGEST_PAUSE = 300.0
 _USED_UP_PAUSE = 1.0
 
 
+class Dialect(Protocol):
+    """What a deployment has been found to understand."""
+
+    @property
+    def response_format_mode(self) -> str:
+        """`json_schema`, `json_object` or `none`."""
+        ...
+
+
 class Backend(Protocol):
     """A way to get a reply from one deployment."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """What it understands, as far as is known."""
+        ...
 
     async def ask(self, request: Request, *, attempt: int) -> Reply:
         """One attempt. Raises `syphus.core.errors.RequestError`."""

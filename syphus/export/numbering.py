@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryFacts:
-    """What the instruction file says of a query beside its pairs."""
+    """What the instruction file says of a query beside its pairs; `position` counts from 0."""
 
     query_id: str
     source_id: str
     image_ids: tuple[str, ...] = ()
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

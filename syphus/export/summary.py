@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from syphus.core.durable import write_json
 
@@ -38,7 +38,7 @@ class RunSummary:
     time: float
     total_examples: int
     cost: float | None
-    more: Mapping[str, int] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         taken = self.more.keys() & (self.__dataclass_fields__.keys() | {"total_tokens"})

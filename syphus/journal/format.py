@@ -22,7 +22,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from syphus.core.records import Failure, Reply, Usage
+from syphus.core.records import Failure, Reply, Request, Usage
 
 Kind: TypeAlias = Literal["sent", "not_billed", "reply", "truncated", "failed"]
 
@@ -44,12 +44,17 @@ _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """An outcome read back: exactly one of `reply` and `failure` is set."""
+    """An outcome read back: exactly one of `reply` and `failure` is set.
+
+    `pairs` and `languages` are those that a translation asked for.
+    """
 
     key: str
     kind: Kind
     query_id: str
     turn: int
+    pairs: tuple[int, ...] = ()
+    languages: tuple[str, ...] = ()
     reply: Reply | None = None
     failure: Failure | None = None
 
@@ -59,28 +64,27 @@ def _seal(key: str, kind: Kind, rest: str) -> bytes:
     return body + _TAIL % zlib.crc32(body)
 
 
-def encode_sent(key: str, query_id: str, *, attempt: int, deployment: str) -> bytes:
+def encode_sent(request: Request, *, attempt: int, deployment: str) -> bytes:
     """The line written before an attempt: without an outcome after it, it may have been billed."""
     return _seal(
-        key,
+        request.key,
         "sent",
-        f'"query":{_encode(query_id)},"attempt":{attempt},"deployment":{_encode(deployment)}',
+        f'"query":{_encode(request.query_id)},"attempt":{attempt},"deployment":{_encode(deployment)}',
     )
 
 
-def encode_not_billed(key: str) -> bytes:
+def encode_not_billed(request: Request) -> bytes:
     """The line after an attempt that surely cost nothing and will be made again."""
-    return _seal(key, "not_billed", '"at":"retry"')
+    return _seal(request.key, "not_billed", '"at":"retry"')
 
 
-def encode_reply(key: str, query_id: str, reply: Reply, *, turn: int, time: float) -> bytes:
+def encode_reply(request: Request, reply: Reply, *, time: float) -> bytes:
     """The line of a reply; `time` is seconds since the epoch."""
     usage = reply.usage
     facts = {
         "usage": [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens],
         "cost": reply.cost,
-        "query": query_id,
-        "turn": turn,
+        **_asked(request),
         "time": round(time, 3),
         "deployment": reply.deployment,
         "attempt": reply.attempt,
@@ -91,14 +95,13 @@ def encode_reply(key: str, query_id: str, reply: Reply, *, turn: int, time: floa
         "text": reply.text,
     }
     kind: Kind = "truncated" if reply.finish_reason == "length" else "reply"
-    return _seal(key, kind, _encode(facts)[1:-1])
+    return _seal(request.key, kind, _encode(facts)[1:-1])
 
 
-def encode_failure(key: str, query_id: str, failure: Failure, *, turn: int, time: float) -> bytes:
+def encode_failure(request: Request, failure: Failure, *, time: float) -> bytes:
     """The line of a request that was given up; `time` is seconds since the epoch."""
     facts = {
-        "query": query_id,
-        "turn": turn,
+        **_asked(request),
         "time": round(time, 3),
         "error": failure.kind,
         "message": failure.message,
@@ -106,7 +109,15 @@ def encode_failure(key: str, query_id: str, failure: Failure, *, turn: int, time
         "status": failure.status,
         "maybe_billed": failure.maybe_billed,
     }
-    return _seal(key, "failed", _encode(facts)[1:-1])
+    return _seal(request.key, "failed", _encode(facts)[1:-1])
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    asked: dict[str, Any] = {"query": request.query_id, "turn": request.turn}
+    if request.languages:
+        asked["pairs"] = request.pairs
+        asked["languages"] = request.languages
+    return asked
 
 
 def is_whole(line: bytes) -> bool:
@@ -168,6 +179,8 @@ def decode(line: bytes) -> Record:
         kind=kind,
         query_id=facts["query"],
         turn=facts["turn"],
+        pairs=tuple(facts.get("pairs", ())),
+        languages=tuple(facts.get("languages", ())),
         reply=reply,
         failure=failure,
     )

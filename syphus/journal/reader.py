@@ -22,13 +22,15 @@ _BLOCK = 1 << 22
 class JournalIndex:
     """Where the outcome of each request stands. Grows by some 160 bytes a request.
 
-    `outcomes` maps a key (its 128 bits as an integer) to the offset of its last outcome.
+    `outcomes` maps a key (its 128 bits as an integer) to the offset of its last outcome,
+    `earlier` to those before it, where there are any.
     `open_sends` holds the keys whose last attempt has no known end: each may have been billed.
     Tokens and `cost` (US dollars) are those of all replies, superseded ones included.
     `torn_bytes` is the length of an unfinished last line, which isn't part of the journal.
     """
 
     outcomes: dict[int, int] = field(default_factory=dict)
+    earlier: dict[int, list[int]] = field(default_factory=dict)
     open_sends: set[int] = field(default_factory=set)
     replies: int = 0
     prompt_tokens: int = 0
@@ -55,7 +57,14 @@ class JournalIndex:
         if kind in skip:
             self.outcomes.pop(number, None)
         elif kind != "not_billed":
+            if number in self.outcomes:
+                self.earlier.setdefault(number, []).append(self.outcomes[number])
             self.outcomes[number] = offset
+
+    def all_of(self, number: int) -> list[int]:
+        """The offsets of every outcome of a key, in order."""
+        last = self.outcomes.get(number)
+        return [] if last is None else [*self.earlier.get(number, ()), last]
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -15,12 +15,7 @@ from typing import TYPE_CHECKING
 
 from syphus.core.errors import InputError, StoppedEarly
 from syphus.core.records import Failure, Reply
-from syphus.journal.format import (
-    encode_failure,
-    encode_not_billed,
-    encode_reply,
-    encode_sent,
-)
+from syphus.pipeline.keeping import NOT_WRITTEN
 from syphus.pipeline.plugin_calls import images_of, message_for
 from syphus.pipeline.verdicts import Verdict, correction, judge
 
@@ -30,12 +25,12 @@ if TYPE_CHECKING:
     from syphus.core.records import Query, Request
     from syphus.engine.engine import Engine
     from syphus.export.queries import QuerySpool
-    from syphus.journal.reader import JournalIndex, JournalReader
-    from syphus.journal.writer import JournalWriter
+    from syphus.pipeline.keeping import Kept, StageJournal
+    from syphus.pipeline.translating import Translating
     from syphus.plugins.dataset import AbstractDataset
     from syphus.prompting.messages import Assembler
 
-UNANSWERED = -1
+UNANSWERED = NOT_WRITTEN
 NOTHING_TO_ASK = -2
 NOTHING_TO_ASK_FAILURE = Failure(
     kind="empty_query", message="there is nothing to ask about: the text is empty", attempts=0
@@ -46,7 +41,7 @@ _CHUNK_SECONDS = 0.05
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Queries by state, and tokens and cost of every reply in the journal."""
+    """Queries by state."""
 
     read: int = 0
     restored: int = 0
@@ -55,10 +50,6 @@ class Tally:
     failed: int = 0
     empty: int = 0
     pairs: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    cost: float = 0.0
 
 
 class Generation:
@@ -74,8 +65,8 @@ class Generation:
         queries: Iterator[Query],
         assembler: Assembler,
         spool: QuerySpool,
-        index: JournalIndex,
-        reader: JournalReader,
+        journal: StageJournal,
+        translating: Translating | None,
         max_reasks: int,
         total: int | None,
         redo_invalid: bool = False,
@@ -83,30 +74,24 @@ class Generation:
     ) -> None:
         self.total = total
         self.offsets = array("q")
-        self.tally = Tally(
-            prompt_tokens=index.prompt_tokens,
-            completion_tokens=index.completion_tokens,
-            cached_tokens=index.cached_tokens,
-            cost=index.cost,
-        )
+        self.tally = Tally()
         self._dataset = dataset
         self._queries = queries
         self._assembler = assembler
         self._spool = spool
-        self._outcomes = index.outcomes
-        self._reader = reader
+        self._outcomes = journal.index.outcomes
+        self._reader = journal.reader
+        self._translating = translating
         self._max_reasks = max_reasks
         self._redo_invalid = redo_invalid
         self._send = send
         self._asking: dict[int, Query] = {}
-        self._restored_below = index.whole_bytes
+        self._restored_below = journal.index.whole_bytes
         self._engine: Engine
-        self._writer: JournalWriter[_Kept]
 
-    def attach(self, engine: Engine, writer: JournalWriter[_Kept]) -> None:
-        """Names the engine that asks and the writer that keeps; before anything runs."""
+    def attach(self, engine: Engine) -> None:
+        """Names the engine that asks; before anything runs."""
         self._engine = engine
-        self._writer = writer
 
     async def requests(self) -> AsyncIterator[Sequence[Request]]:
         """What is to be asked, in chunks: new queries first, then what must be asked again.
@@ -164,19 +149,16 @@ class Generation:
         queries = islice(self._spool.queries(), len(self.offsets))
         for position, query in enumerate(queries):
             if 0 <= self.offsets[position] < self._restored_below:
-                request = self._follow_up(position, query)
-                if request is not None:
-                    self._asking[position] = query
-                    requests.append(request)
+                requests += self._follow_up(position, query)
             if position % _CHUNK == 0:
                 yield requests
                 requests = []
         yield requests
 
-    def _follow_up(self, position: int, query: Query) -> Request | None:
+    def _follow_up(self, position: int, query: Query) -> list[Request]:
         """Walks from a query's first reply over its correcting turns to the last in the journal.
 
-        Returns what is still to be asked, if anything.
+        Returns what is still to be asked: a correcting turn, or translations.
         """
         text = message_for(self._dataset, query)
         first = request = self._assembler.ask(query.id, text, position=position)
@@ -184,7 +166,7 @@ class Generation:
             record = self._reader.at(self.offsets[position])
             if record.reply is None:
                 self.tally.failed += 1
-                return None
+                return []
             verdict = judge(self._dataset, record.reply)
             again = self._ask_again(request, text, record.reply, verdict)
             offset = self._outcomes.get(int(again.key, 16)) if again else None
@@ -192,9 +174,9 @@ class Generation:
                 request, self.offsets[position] = again, offset
                 continue
             if self._send and not verdict.is_valid and (again or self._redo_invalid):
-                return again or first
-            self._count(verdict)
-            return None
+                self._asking[position] = query
+                return [again or first]
+            return self._count(position, query, verdict)
 
     def _ask_again(
         self, request: Request, text: str, reply: Reply, verdict: Verdict
@@ -209,47 +191,18 @@ class Generation:
             turn=request.turn + 1,
         )
 
-    def _count(self, verdict: Verdict) -> None:
-        if verdict.is_valid:
-            self.tally.valid += 1
-            self.tally.pairs += verdict.pairs
-        else:
+    def _count(self, position: int, query: Query, verdict: Verdict) -> list[Request]:
+        """Takes note of a final verdict; returns the translations that it gives rise to."""
+        if not verdict.is_valid:
             self.tally.invalid += 1
+            return []
+        self.tally.valid += 1
+        self.tally.pairs += verdict.pairs
+        if self._translating is None or verdict.parsed is None:
+            return []
+        return self._translating.begin(position, query.id, verdict.parsed.pairs)
 
-    def sending(self, request: Request, *, attempt: int, deployment: str) -> bool:
-        """Journals that an attempt is about to be made."""
-        return self._writer.note(
-            encode_sent(request.key, request.query_id, attempt=attempt, deployment=deployment)
-        )
-
-    def not_billed(self, request: Request) -> None:
-        """Journals that the attempt came to nothing and cost nothing."""
-        self._writer.note(encode_not_billed(request.key))
-
-    def replied(self, request: Request, reply: Reply) -> None:
-        """Journals a reply; nothing is parsed before it is durable."""
-        tally, usage = self.tally, reply.usage
-        tally.prompt_tokens += usage.prompt_tokens
-        tally.completion_tokens += usage.completion_tokens
-        tally.cached_tokens += usage.cached_tokens
-        tally.cost += reply.cost or 0.0
-        line = encode_reply(
-            request.key, request.query_id, reply, turn=request.turn, time=time.time()
-        )
-        self._keep(line, request, reply)
-
-    def failed(self, request: Request, failure: Failure) -> None:
-        """Journals that a request was given up."""
-        line = encode_failure(
-            request.key, request.query_id, failure, turn=request.turn, time=time.time()
-        )
-        self._keep(line, request, failure)
-
-    def _keep(self, line: bytes, request: Request, outcome: Reply | Failure) -> None:
-        token = _Kept(request=request, outcome=outcome)
-        token.offset = self._writer.append(line, token)
-
-    def durable(self, group: Sequence[_Kept]) -> None:
+    def durable(self, group: Sequence[Kept]) -> None:
         """Judges replies that are safe on the disk."""
         for kept in group:
             request, outcome = kept.request, kept.outcome
@@ -266,19 +219,11 @@ class Generation:
         text = "" if verdict.is_valid else message_for(self._dataset, query)
         again = self._ask_again(request, text, reply, verdict)
         if again is None:
-            self._count(verdict)
+            for each in self._count(request.position, query, verdict):
+                self._engine.submit(each)
         else:
             self._asking[request.position] = query
             self._engine.submit(again)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Kept:
-    """An outcome in the journal that waits for its sync."""
-
-    request: Request
-    outcome: Reply | Failure
-    offset: int = UNANSWERED
 
 
 def _take(queries: Iterator[Query]) -> list[Query]:

@@ -69,6 +69,11 @@ async def _open_lane(
     return lane
 
 
+def wants_description(lanes: list[Lane]) -> bool:
+    """Whether an endpoint has been found to know no JSON schema, so that words must do."""
+    return any(lane.backend.dialect.response_format_mode != "json_schema" for lane in lanes)
+
+
 async def name_models(
     deployments: tuple[Deployment, ...], settings: Settings, observer: Observer
 ) -> tuple[Deployment, ...]:

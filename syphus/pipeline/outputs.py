@@ -1,77 +1,171 @@
-"""Writes a run's files from its journal, query by query in order."""
+"""Writes a run's files from its journals, query by query in order."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from syphus.export.instructions import InstructionsMeta
-from syphus.export.mimicit import write_mimicit
-from syphus.export.numbering import QueryFacts
+from syphus.core.records import Pair, QuestionAnswer
+from syphus.export.instructions import InstructionsMeta, read_instructions
+from syphus.export.mimicit import instructions_path, write_mimicit
+from syphus.export.numbering import QueryFacts, number_pairs
 from syphus.export.results import VALID, Answered, write_results
+from syphus.export.summary import RunSummary, write_summary
+from syphus.export.translated import PairTranslations, write_translated
 from syphus.pipeline.generation import NOTHING_TO_ASK, NOTHING_TO_ASK_FAILURE, UNANSWERED
 from syphus.pipeline.plugin_calls import images_of
 from syphus.pipeline.verdicts import judge
 
 if TYPE_CHECKING:
-    from array import array
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from syphus.core.events import Snapshot
     from syphus.core.records import Query
     from syphus.export.queries import QuerySpool
     from syphus.export.results import ResultCounts
     from syphus.journal.reader import JournalReader
-    from syphus.plugins.dataset import AbstractDataset
+    from syphus.pipeline.generation import Generation
+    from syphus.pipeline.plan import Plan
+    from syphus.pipeline.translating import Translating
 
 AUTHOR = "Syphus"
+NOT_ASKED = "it wasn't asked for"
 
 
-def write_outputs(
-    folder: Path,
-    *,
-    dataset: AbstractDataset,
-    spool: QuerySpool,
-    offsets: array[int],
-    reader: JournalReader,
-    version: str,
-    time: str,
-) -> ResultCounts:
-    """Writes the result lists and the MIMIC-IT files; `time` stands in their head.
+class Outputs:
+    """The files of one run. Replies are read and judged again: none was kept in memory."""
 
-    Replies are read and judged again: nothing of them was kept in memory.
-    """
-    spool.finish()
-    answers = (
-        _answered(dataset, query, offset, reader)
-        for query, offset in zip(spool.queries(), offsets, strict=True)
-        if offset != UNANSWERED
-    )
-    counts = write_results(folder, answers)
-    if not dataset.free_text:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        plan: Plan,
+        spool: QuerySpool,
+        generation: Generation,
+        translating: Translating | None,
+        reader: JournalReader,
+    ) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._dataset = plan.dataset
+        self._spool = spool
+        self._generation = generation
+        self._translating = translating
+        self._reader = reader
+
+    def write(self, *, time: str) -> ResultCounts:
+        """Writes the result lists and the MIMIC-IT files; `time` stands in their head."""
+        self._spool.finish()
+        counts = write_results(self._folder, self._answers())
+        if self._dataset.free_text:
+            return counts
+        meta = InstructionsMeta(
+            version=self._plan.settings.dataset_version, time=time, author=AUTHOR
+        )
         write_mimicit(
-            folder,
-            short=dataset.short,
-            valid=folder / VALID,
-            facts=lambda: _facts(dataset, spool),
-            meta=InstructionsMeta(version=version, time=time, author=AUTHOR),
+            self._folder,
+            short=self._dataset.short,
+            valid=self._folder / VALID,
+            facts=self._facts,
+            meta=meta,
         )
-    return counts
+        if self._translating is not None:
+            write_translated(
+                self._folder,
+                short=self._dataset.short,
+                languages=self._translating.languages,
+                pairs=self._pairs,
+                translations=self._translations(self._translating),
+                meta=meta,
+            )
+        return counts
 
-
-def _facts(dataset: AbstractDataset, spool: QuerySpool) -> Iterator[QueryFacts]:
-    for query in spool.queries():
-        yield QueryFacts(
-            query_id=query.id, source_id=query.source_id, image_ids=images_of(dataset, query)
+    def write_summary(
+        self, now: Snapshot, written: ResultCounts, *, seconds: float, perhaps_billed: int
+    ) -> None:
+        """Writes `meta.json`."""
+        source = self._plan.source
+        coverage = self._translating.coverage if self._translating is not None else {}
+        write_summary(
+            self._folder,
+            RunSummary(
+                completion_tokens=now.completion_tokens,
+                prompt_tokens=now.prompt_tokens,
+                cached_tokens=now.cached_tokens,
+                valid_outputs=written.valid,
+                invalid_outputs=written.invalid,
+                error_messages=written.failed,
+                time=seconds,
+                total_examples=now.read,
+                cost=now.cost,
+                more={
+                    "queries_valid": now.valid,
+                    "queries_invalid": now.invalid,
+                    "queries_failed": now.failed,
+                    "queries_empty": now.empty,
+                    "queries_unanswered": now.read - now.done,
+                    "truncated": written.truncated,
+                    "repeated_queries": source.repeated,
+                    "renamed_queries": source.renamed,
+                    "perhaps_billed": perhaps_billed,
+                    "translations": {
+                        code: {
+                            "translated": each.translated,
+                            "missing": each.missing,
+                            "unjudged_texts": each.unjudged,
+                        }
+                        for code, each in coverage.items()
+                    },
+                },
+            ),
         )
 
+    def _facts(self) -> Iterator[QueryFacts]:
+        for position, query in enumerate(self._spool.queries()):
+            yield QueryFacts(
+                query_id=query.id,
+                source_id=query.source_id,
+                image_ids=images_of(self._dataset, query),
+                position=position,
+            )
 
-def _answered(
-    dataset: AbstractDataset, query: Query, offset: int, reader: JournalReader
-) -> Answered:
-    if offset == NOTHING_TO_ASK:
-        return Answered(query=query, failure=NOTHING_TO_ASK_FAILURE)
-    record = reader.at(offset)
-    if record.reply is None:
-        return Answered(query=query, failure=record.failure)
-    verdict = judge(dataset, record.reply)
-    return Answered(query=query, parsed=verdict.parsed, free_text=verdict.free_text)
+    def _answers(self) -> Iterator[Answered]:
+        pairs = zip(self._spool.queries(), self._generation.offsets, strict=True)
+        for query, offset in pairs:
+            if offset != UNANSWERED:
+                yield self._answered(query, offset)
+
+    def _answered(self, query: Query, offset: int) -> Answered:
+        if offset == NOTHING_TO_ASK:
+            return Answered(query=query, failure=NOTHING_TO_ASK_FAILURE)
+        record = self._reader.at(offset)
+        if record.reply is None:
+            return Answered(query=query, failure=record.failure)
+        verdict = judge(self._dataset, record.reply)
+        return Answered(query=query, parsed=verdict.parsed, free_text=verdict.free_text)
+
+    def _pairs(self) -> Iterator[Pair]:
+        return read_instructions(instructions_path(self._folder, self._dataset.short))
+
+    def _translations(self, translating: Translating) -> Iterator[PairTranslations]:
+        for group in number_pairs(self._folder / VALID, self._facts()):
+            yield from _of_query(
+                translating, group.facts.position, group.facts.query_id, group.pairs
+            )
+
+
+def _of_query(
+    translating: Translating, position: int, query_id: str, pairs: Iterable[QuestionAnswer]
+) -> Iterator[PairTranslations]:
+    found = translating.result(position, query_id, pairs)
+    for pair in found.pairs:
+        texts: dict[str, tuple[str, str]] = {}
+        missing: dict[str, tuple[str, str]] = {}
+        for code in translating.languages:
+            given = found.given.get((pair.number, code))
+            if given is not None:
+                texts[code] = (given.instruction, given.answer)
+                continue
+            rejected = found.rejected.get((pair.number, code))
+            missing[code] = (rejected.reason, rejected.text) if rejected else (NOT_ASKED, "")
+        yield PairTranslations(texts=texts, missing=missing)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from syphus.core.endpoints import choose_deployments
 from syphus.core.errors import SettingsError
+from syphus.core.languages import choose_languages
 from syphus.core.records import Sampling
 from syphus.pipeline.plugin_calls import images_of, message_for
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
 from syphus.prompting.prefix import read_prefix
+from syphus.translation.check_glossary import load_glossary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
     from syphus.core.records import Prefix, Query
     from syphus.core.settings import Settings
     from syphus.plugins.dataset import AbstractDataset
+    from syphus.translation.check_glossary import Glossary
 
 LOOK_AHEAD = 1000
 MAX_TOKENS = 2048
 # The embedded model has a context window of 2,048 tokens and writes some 70 tokens a second.
 LOCAL_MAX_TOKENS = 384
 TEMPERATURE = 0.7
+TRANSLATION_TEMPERATURE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,13 @@ class Plan:
     prefix: Prefix
     source: QuerySource
     deployments: tuple[Deployment, ...]
+    glossary: Glossary | None = None
+    only_translate: bool = False
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether the answers of an earlier run are taken as they are and none is asked for."""
+        return self.settings.reparse or self.only_translate
 
     @property
     def is_local(self) -> bool:
@@ -60,6 +71,15 @@ class Plan:
         return Sampling(
             max_tokens=settings.max_tokens or default,
             temperature=TEMPERATURE if settings.temperature is None else settings.temperature,
+        )
+
+    @property
+    def translation_sampling(self) -> Sampling:
+        """The settings of a translation: as near to the text as the model can."""
+        temperature = self.settings.temperature
+        return Sampling(
+            max_tokens=self.settings.max_tokens or MAX_TOKENS,
+            temperature=TRANSLATION_TEMPERATURE if temperature is None else temperature,
         )
 
     @property
@@ -89,6 +109,7 @@ def make_plan(
     root: Path,
     env: Mapping[str, str],
     dataset: AbstractDataset | None = None,
+    only_translate: bool = False,
 ) -> Plan:
     """Loads the data set, unless it is given, and its prompt; chooses the deployments.
 
@@ -110,6 +131,9 @@ def make_plan(
         raise SettingsError(
             f"--budget: no price is known for {unpriced}; give it in the --config file"
         )
+    if settings.languages is not None:
+        choose_languages(settings.languages)
+    glossary = load_glossary(settings.glossary) if settings.glossary else None
     source = QuerySource(dataset)
     source.check_ahead(LOOK_AHEAD)
     for query in islice(source, 1):
@@ -121,6 +145,8 @@ def make_plan(
         prefix=prefix,
         source=source,
         deployments=deployments,
+        glossary=glossary,
+        only_translate=only_translate,
     )
     plan.queries()  # refuses a slice that can't be
     return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syphus.core.identity import IdentityHash, canonical_json, journal_key
@@ -26,6 +27,9 @@ class Assembler:
         turns = [{"role": "system", "content": prefix.system_message}]
         turns += [{"role": turn.role, "content": turn.content} for turn in prefix.in_context]
         self.shape = shape
+        self._prefix = prefix
+        self._counter = counter
+        self._formats: dict[bytes, Assembler] = {}
         self._stage: Stage = stage
         self._count = counter.count
         self._head = canonical_json(turns)[:-1]
@@ -35,6 +39,19 @@ class Assembler:
         self.prefix_tokens = TOKENS_PER_REPLY + sum(
             TOKENS_PER_MESSAGE + 1 + counter.count(turn["content"]) for turn in turns
         )
+
+    def with_format(self, response_format: bytes) -> Assembler:
+        """The assembler of the same requests in another response format; one for each format."""
+        found = self._formats.get(response_format)
+        if found is None:
+            shape = replace(self.shape, response_format=response_format)
+            found = Assembler(self._prefix, shape, stage=self._stage, counter=self._counter)
+            self._formats[response_format] = found
+        return found
+
+    def identity_of(self, rest: bytes) -> str:
+        """The identity of a request that has `rest` behind the shared prefix."""
+        return self._identity.of(rest)
 
     def ask(self, query_id: str, text: str, *, position: int) -> Request:
         """The first request for a query."""

@@ -14,7 +14,7 @@ _START: Final = re.compile(r"\{(?=\s*+[\"'“\d])")
 # The lone backslash is where a cut went through an escape.
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 # The last text of the last pair, closed, and the three brackets behind it.
-_COMPLETE: Final = re.compile(r"([\"'”][\s,]*+(?:\}[\s,]*+){3})(?:```\s*+)?\Z")
+_COMPLETE: Final = re.compile(r"((?<!\\)[\"'”][\s,]*+(?:\}[\s,]*+){3})(?:```\s*+)?\Z")
 _CLOSERS: Final = {"[": "]", "{": "}"}
 _DEEPEST: Final = 16
 _MOST_STARTS: Final = 16
@@ -61,13 +61,13 @@ def decode_objects(text: str) -> tuple[list[Any], list[int]]:
     return values, broken
 
 
-def mend_object(text: str, *, truncated: bool) -> Mended:
+def mend_object(text: str) -> Mended:
     """The object that `text` begins with and that isn't whole JSON.
 
     Of one that was cut off, what closed before the cut is kept, never the text that the cut went
     through. Any other is repaired, within bounds of size.
     """
-    complete = None if truncated else _COMPLETE.search(text)
+    complete = _COMPLETE.search(text)
     if complete is not None:
         return Mended(_repair(text[: complete.end(1)]), is_cut=False)
     whole, is_closed = _close(text)

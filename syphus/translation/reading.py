@@ -55,13 +55,12 @@ def read_translations(
     readings = [_read(value, wanted, CUT_OFF if truncated else None) for value in whole]
     if not any(reading.given for reading in readings):
         problem = CUT_OFF if truncated else NO_JSON
-        for count, start in enumerate(broken[:_MOST_MENDED]):
-            mended = mend_object(text[start:], truncated=truncated)
+        for start in broken[:_MOST_MENDED]:
+            mended = mend_object(text[start:])
             reading = _read(mended.value, wanted, CUT_OFF if mended.is_cut else None)
             if reading.given:
                 return reading
-            if count == 0:
-                problem = CUT_OFF if mended.is_cut else BROKEN
+            problem = CUT_OFF if mended.is_cut else BROKEN
         if broken or not readings:
             return _reject(text, problem, wanted)
     readings.reverse()
@@ -156,10 +155,7 @@ def _choose(values: Sequence[Any], name: str) -> tuple[str, str | None]:
         kinds = [isinstance(value, str) for value in values]
         state = "empty" if any(kinds) else "not text" if kinds else "missing"
         return "", f"the {name} is {state}"
-    text = texts.pop()
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return "", f"the {name} holds half a character"
-    return text, None
+    return texts.pop(), None
 
 
 def _clean(text: str) -> str:

@@ -35,8 +35,8 @@ def make_deployment(**changes: Any) -> Deployment:
     return Deployment(**(settings | changes))
 
 
-def make_request(*, response_format: bytes | None = None, **sampling: Any) -> Request:
-    """A request of its own stage."""
+def make_request(*texts: str, response_format: bytes | None = None, **sampling: Any) -> Request:
+    """A request of its own stage, with a user's message for each text."""
     shape = RequestShape(
         model="gpt-4o", sampling=Sampling(**sampling), response_format=response_format
     )
@@ -46,7 +46,9 @@ def make_request(*, response_format: bytes | None = None, **sampling: Any) -> Re
         query_id="1",
         stage="generate",
         shape=shape,
-        messages=canonical_json([{"role": "user", "content": "What changed?"}]),
+        messages=canonical_json(
+            [{"role": "user", "content": text} for text in texts or ("What changed?",)]
+        ),
         prompt_tokens=10,
     )
 

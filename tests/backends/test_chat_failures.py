@@ -80,8 +80,11 @@ def test_refused(kit: Any, scheme: str) -> None:
 def test_tls_to_a_server_without_it(kit: Any) -> None:
     """A failed handshake is a failed connection, and nothing was sent."""
 
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response()
+
     async def run() -> None:
-        async with kit.serve(lambda _: None) as address:
+        async with kit.serve(handle) as address:
             deployment = kit.deployment(base_url=address.replace("http:", "https:"))
             async with ChatBackend(deployment, connections=1) as backend:
                 await backend.ask(kit.request(), attempt=1)

@@ -16,6 +16,7 @@ import pytest
 from syphus.backends.chat import ChatBackend
 from syphus.backends.local import PAIRS_SCHEMA, LocalServer, find_model
 from syphus.core.errors import ConnectionFailed, ContextTooLong, SettingsError
+from syphus.core.identity import canonical_json
 
 needs_model = [
     pytest.mark.local_model,
@@ -88,7 +89,12 @@ class TestServer:
             ):
                 assert deployment.max_in_flight == 2
                 assert await backend.models() == [deployment.model] == ["SmolLM2-135M-Instruct"]
-                request = kit.request(response_format=PAIRS_SCHEMA, max_tokens=512)
+                request = kit.request(
+                    "Ask about this, and answer: the blue truck has moved to the stop sign.",
+                    response_format=PAIRS_SCHEMA,
+                    max_tokens=512,
+                    temperature=0,
+                )
                 asks = [backend.ask(request, attempt=1) for _ in range(2)]
                 replies = await asyncio.gather(*asks)
                 assert [reply.finish_reason for reply in replies] == ["stop", "stop"]
@@ -109,10 +115,7 @@ class TestServer:
                 LocalServer(find_model(None), slots=1, context=64) as deployment,
                 ChatBackend(deployment, connections=1) as backend,
             ):
-                request = kit.request()
-                long = json.dumps([{"role": "user", "content": "blue truck " * 500}]).encode()
-                object.__setattr__(request, "messages", long)
-                await backend.ask(request, attempt=1)
+                await backend.ask(kit.request("blue truck " * 500), attempt=1)
 
         with pytest.raises(ContextTooLong):
             asyncio.run(run())
@@ -142,13 +145,17 @@ class TestServer:
 
     def test_it_stops_while_it_answers(self, kit: Any) -> None:
         """Leaving the block ends the server even in the middle of a reply."""
+        schema = {"type": "string", "minLength": 1500}
+        long = canonical_json(
+            {"type": "json_schema", "json_schema": {"name": "long", "schema": schema}}
+        )
 
         async def run() -> float:
             async with AsyncExitStack() as stack:
                 server = LocalServer(find_model(None), slots=1, context=4096)
                 deployment = await server.__aenter__()
                 backend = await stack.enter_async_context(ChatBackend(deployment, connections=1))
-                request = kit.request(max_tokens=4000, temperature=0)
+                request = kit.request(max_tokens=4000, response_format=long)
                 task = asyncio.ensure_future(backend.ask(request, attempt=1))
                 await asyncio.sleep(0.3)
                 assert not task.done()

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import orjson
 import pytest
 
 from syphus.cli.app import run_app
+from syphus.cli.run import run
 from syphus.prompting import tokens
 from syphus.testing import ScriptedServer
 
@@ -26,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(ROOT / "main.py"))
 NAME = "Photos.photos"
 LONGEST_LINE = 700
+NO_TRANSLATION = ("--languages", "none") if "languages" in signature(run).parameters else ()
 PROMPT = {
     "system_message": "Write pairs about the photo.",
     "in_context": [
@@ -85,6 +88,8 @@ class Desk:
     def call(self, *arguments: object) -> Done:
         """Runs a command in this process."""
         self.capsys.readouterr()
+        if arguments[0] == "run":
+            arguments += NO_TRANSLATION
         status = run_app([str(each) for each in arguments], root=self.root)
         printed = self.capsys.readouterr()
         return Done(status, printed.out, printed.err)
@@ -92,7 +97,7 @@ class Desk:
     def main(self, *arguments: object, cwd: Path | None = None, timeout: float = 60) -> Done:
         """Runs `python main.py ARGUMENTS` to its end."""
         done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
+            [*COMMAND, *map(str, arguments), *NO_TRANSLATION],
             cwd=cwd or self.root,
             env=self.env,
             capture_output=True,
@@ -106,7 +111,7 @@ class Desk:
     def spawn(self, *arguments: object) -> Iterator[subprocess.Popen[str]]:
         """Starts `python main.py ARGUMENTS`; whatever is left of it is killed in the end."""
         with subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
+            [*COMMAND, *map(str, arguments), *NO_TRANSLATION],
             cwd=self.root,
             env=self.env,
             stdout=subprocess.PIPE,
@@ -182,11 +187,11 @@ def refuse(
 ) -> Callable[..., str]:
     """Runs a command that must be refused; gives the line that says why."""
 
-    def run(*arguments: object, name: str = NAME, endpoint: bool = True) -> str:
+    def try_to_run(*arguments: object, name: str = NAME, endpoint: bool = True) -> str:
         reach = ("--base_url", server.base_url, "--model", "m") if endpoint else ()
         return refused(desk.call("run", "--name", name, *reach, *arguments))
 
-    return run
+    return try_to_run
 
 
 @dataclass
@@ -207,7 +212,7 @@ def listener() -> Callable[[], AbstractContextManager[Heard]]:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+            def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 heard.paths.append(self.path)
                 heard.headers.append({name.lower(): text for name, text in self.headers.items()})

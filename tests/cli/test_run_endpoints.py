@@ -122,7 +122,7 @@ def test_two_deployments_share_the_work(
         monkeypatch.setenv("EAST_KEY", "k-east")
         assert desk.call("run", *NAME, "--config", "two.toml").status == 0
         assert server.log.successes + west.log.successes == 30
-        assert min(server.log.successes, west.log.successes) >= 8
+        assert min(server.log.successes, west.log.successes) >= 5
     kept = contents(desk.root / FOLDER)
     assert b"k-west" not in kept
     assert b"k-east" not in kept
@@ -152,3 +152,34 @@ def test_any_model_can_be_asked(desk: Any, server: ScriptedServer, model: str) -
     done = desk.call("run", *NAME, "--base_url", server.base_url, "--model", model)
     assert done.status == 0
     assert server.log.successes == 5
+
+
+@pytest.mark.parametrize("strongest", range(5))
+def test_flag_then_variable_then_env_file_then_settings_file_then_default(
+    desk: Any, monkeypatch: pytest.MonkeyPatch, strongest: int
+) -> None:
+    """Model and address each come from the first of these places that names one."""
+    names = ("flag", "variable", "env-file", "settings-file")
+    flags: tuple[object, ...] = ()
+    if strongest <= 3:
+        text = "model = 'settings-file'\nbase_url = 'http://settings-file/v1'\nnum_threads = 2"
+        desk.write("run.toml", text)
+        flags = ("--config", "run.toml")
+    if strongest <= 2:
+        desk.write(".env", "OPENAI_MODEL=env-file\nOPENAI_BASE_URL=http://env-file/v1\n")
+    if strongest <= 1:
+        monkeypatch.setenv("OPENAI_MODEL", "variable")
+        monkeypatch.setenv("OPENAI_BASE_URL", "http://variable/v1")
+    if strongest == 0:
+        flags += ("--model", "flag", "--base_url", "http://flag/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    done = desk.call("run", *NAME, "--dry_run", *flags)
+    assert done.status == 0, done.err
+    shown = dict(line.split(maxsplit=1) for line in done.out.splitlines() if line[:5] == "model")
+    answered = next(line for line in done.out.splitlines() if line.startswith("answered by"))
+    if strongest <= 3:
+        assert shown["model"] == names[strongest]
+        assert answered.split()[-1] == names[strongest]
+    else:
+        assert shown["model"].startswith("gpt-")
+        assert answered.split()[-1] == "openai"

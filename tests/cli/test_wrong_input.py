@@ -10,7 +10,6 @@ import pytest
 
 from syphus.testing import ScriptedServer
 
-
 # Names
 
 

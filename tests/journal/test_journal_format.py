@@ -19,8 +19,8 @@ from syphus.journal.format import (
     key_of,
     kind_of,
 )
+from tests.journal.conftest import request
 
-KEY = "0123456789abcdef0123456789abcdef"
 TEXT = st.text(st.characters() | st.sampled_from('\ud800\u2028\x00\n"\\'))
 COUNTS = st.integers(0, 10**9)
 USAGES = st.builds(Usage, prompt_tokens=COUNTS, completion_tokens=COUNTS, cached_tokens=COUNTS)
@@ -41,7 +41,7 @@ REPLIES = st.builds(
 @given(REPLIES, TEXT)
 def test_a_reply_is_read_back_as_it_was(reply: Reply, query_id: str) -> None:
     """Whatever a model or a server sends, nothing of it changes on the way through the journal."""
-    line = encode_reply(KEY, query_id, reply, turn=1, time=1.5)
+    line = encode_reply(request(query_id, turn=1), reply, time=1.5)
     record = decode(line)
     assert is_whole(line)
     assert (record.reply, record.query_id, record.turn) == (reply, query_id, 1)
@@ -51,7 +51,7 @@ def test_a_reply_is_read_back_as_it_was(reply: Reply, query_id: str) -> None:
 @given(REPLIES)
 def test_a_line_is_ascii_json_with_one_newline(reply: Reply) -> None:
     """No text can look like the end of a line, and any JSON reader reads one."""
-    line = encode_reply(KEY, "q", reply, turn=0, time=0)
+    line = encode_reply(request("q"), reply, time=0)
     assert line.isascii()
     assert line.count(b"\n") == 1
     assert json.loads(line)["text"] == json.loads(json.dumps(reply.text))
@@ -60,8 +60,8 @@ def test_a_line_is_ascii_json_with_one_newline(reply: Reply) -> None:
 @given(REPLIES)
 def test_key_kind_and_cost_are_found_without_parsing(reply: Reply) -> None:
     """A resume reads millions of lines by what stands at fixed places."""
-    line = encode_reply(KEY, "q", reply, turn=0, time=0)
-    assert key_of(line) == KEY
+    line = encode_reply(request("q"), reply, time=0)
+    assert key_of(line) == request("q").key
     assert kind_of(line) == ("truncated" if reply.finish_reason == "length" else "reply")
     assert cost_of(line) == (reply.usage, reply.cost or 0.0)
 
@@ -69,7 +69,7 @@ def test_key_kind_and_cost_are_found_without_parsing(reply: Reply) -> None:
 def test_a_failure_is_read_back_as_it_was() -> None:
     """What was given up keeps its reason."""
     failure = Failure(kind="x", message="\ud800", attempts=3, status=500, maybe_billed=True)
-    record = decode(encode_failure(KEY, "q", failure, turn=0, time=0))
+    record = decode(encode_failure(request("q"), failure, time=0))
     assert (record.failure, record.reply, record.kind) == (failure, None, "failed")
 
 
@@ -82,9 +82,9 @@ def test_a_flipped_bit_is_always_noticed(data: st.DataObject) -> None:
     line = data.draw(
         st.sampled_from(
             [
-                encode_sent(KEY, "q", attempt=1, deployment="d"),
-                encode_not_billed(KEY),
-                encode_reply(KEY, "q", reply, turn=0, time=0),
+                encode_sent(request("q"), attempt=1, deployment="d"),
+                encode_not_billed(request("q")),
+                encode_reply(request("q"), reply, time=0),
             ]
         )
     )

@@ -17,6 +17,7 @@ from syphus.journal.format import (
     encode_sent,
 )
 from syphus.journal.reader import JournalReader, read_index
+from tests.journal.conftest import request
 
 USAGE = Usage(prompt_tokens=10, completion_tokens=5, cached_tokens=2)
 
@@ -43,12 +44,12 @@ def lines() -> list[bytes]:
     """Three requests: answered, given up, cut off."""
     failure = Failure(kind="bad_request", message="no", attempts=1)
     return [
-        encode_sent(key(1), "a", attempt=1, deployment="d"),
-        encode_reply(key(1), "a", reply("x" * 9000), turn=0, time=0),
-        encode_sent(key(2), "b", attempt=1, deployment="d"),
-        encode_failure(key(2), "b", failure, turn=0, time=0),
-        encode_sent(key(3), "c", attempt=1, deployment="d"),
-        encode_reply(key(3), "c", reply(finish_reason="length"), turn=0, time=0),
+        encode_sent(request("a", key(1)), attempt=1, deployment="d"),
+        encode_reply(request("a", key(1)), reply("x" * 9000), time=0),
+        encode_sent(request("b", key(2)), attempt=1, deployment="d"),
+        encode_failure(request("b", key(2)), failure, time=0),
+        encode_sent(request("c", key(3)), attempt=1, deployment="d"),
+        encode_reply(request("c", key(3)), reply(finish_reason="length"), time=0),
     ]
 
 
@@ -67,7 +68,7 @@ def test_no_journal_is_an_empty_one(tmp_path: Path) -> None:
 
 def test_every_outcome_is_found_where_it_stands(tmp_path: Path) -> None:
     """Each key leads to its last outcome, and what it holds comes back."""
-    path = write(tmp_path, *lines(), encode_reply(key(1), "a", reply("new"), turn=0, time=0))
+    path = write(tmp_path, *lines(), encode_reply(request("a", key(1)), reply("new"), time=0))
     index = read_index(path)
     reader = JournalReader(path)
     found = {number: reader.at(offset) for number, offset in index.outcomes.items()}
@@ -79,7 +80,7 @@ def test_every_outcome_is_found_where_it_stands(tmp_path: Path) -> None:
 
 def test_tokens_and_cost_count_every_reply(tmp_path: Path) -> None:
     """A superseded reply was paid for too."""
-    path = write(tmp_path, *lines(), encode_reply(key(1), "a", reply("new"), turn=0, time=0))
+    path = write(tmp_path, *lines(), encode_reply(request("a", key(1)), reply("new"), time=0))
     index = read_index(path)
     assert (index.replies, index.cost) == (3, 0.75)
     assert (index.prompt_tokens, index.completion_tokens, index.cached_tokens) == (30, 15, 6)
@@ -90,9 +91,9 @@ def test_sends_without_an_end_are_told(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         *lines(),
-        encode_sent(key(4), "d", attempt=1, deployment="d"),
-        encode_sent(key(5), "e", attempt=1, deployment="d"),
-        encode_not_billed(key(5)),
+        encode_sent(request("d", key(4)), attempt=1, deployment="d"),
+        encode_sent(request("e", key(5)), attempt=1, deployment="d"),
+        encode_not_billed(request("q", key(5))),
     )
     assert read_index(path).open_sends == {4}
 
@@ -145,7 +146,7 @@ def test_a_lost_newline_joins_two_lines_and_is_refused(tmp_path: Path) -> None:
 def test_lines_longer_than_a_block_are_read(tmp_path: Path) -> None:
     """A reply of many megabytes comes back whole, with its neighbours."""
     long = reply("y" * (9 << 20))
-    path = write(tmp_path, *lines(), encode_reply(key(9), "z", long, turn=0, time=0), *lines())
+    path = write(tmp_path, *lines(), encode_reply(request("z", key(9)), long, time=0), *lines())
     index = read_index(path)
     reader = JournalReader(path)
     record = reader.at(index.outcomes[9])

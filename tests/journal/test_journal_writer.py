@@ -18,11 +18,12 @@ from syphus.journal.format import encode_not_billed
 from syphus.journal.lock import run_lock
 from syphus.journal.reader import read_index
 from syphus.journal.writer import JournalWriter
+from tests.journal.conftest import request
 
 
 def line(number: int) -> bytes:
     """One line."""
-    return encode_not_billed(f"{number:032x}")
+    return encode_not_billed(request("q", f"{number:032x}"))
 
 
 class Disk:

@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from syphus import AbstractDataset, Syphus
+from syphus.core.settings import Settings
 from syphus.pipeline.run import Outcome
 from syphus.prompting import tokens
 from syphus.testing import Script, ScriptedServer
@@ -26,6 +27,7 @@ PROMPT = {
         {"role": "assistant", "content": "Question: What is it?\nAnswer: A boat."},
     ],
 }
+NO_TRANSLATION = {"languages": "none"} if "languages" in Settings.model_fields else {}
 OUTPUTS = (
     "query_input.json",
     "valid_output.json",
@@ -69,7 +71,8 @@ class Job:
 
     def syphus(self, dataset: AbstractDataset, **settings: Any) -> Syphus:
         """The run, not yet begun."""
-        told = {"base_url": self.server.base_url, "model": "m", "num_threads": 8, **settings}
+        told = {"base_url": self.server.base_url, "model": "m", "num_threads": 8}
+        told |= NO_TRANSLATION | settings
         return Syphus(dataset=dataset, output_dir=self.folder, observer=self, **told)
 
     def run(self, dataset: AbstractDataset, **settings: Any) -> Sitting:
@@ -119,6 +122,12 @@ def clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     sys.path[:] = path
     for name in [name for name in sys.modules if name.startswith("_syphus_dataset_")]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def untranslated() -> dict[str, str]:
+    """Settings of a run that has only its first stage."""
+    return dict(NO_TRANSLATION)
 
 
 @pytest.fixture

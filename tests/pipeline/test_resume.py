@@ -74,12 +74,11 @@ def journalled(folder: Path, texts: dict[str, str]) -> set[tuple[str, int]]:
 
 
 @contextmanager
-def started(root: Path, folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The command as a process, in a group of its own."""
-    command = [sys.executable, str(ROOT / "main.py"), "--name", "Photos.photos"]
-    options = ["--base_url", url, "--model", "m", "--num_threads", str(THREADS)]
+def started(root: Path, settings: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a process."""
+    flags = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     process = subprocess.Popen(
-        [*command, *options, "--output_dir", str(folder), "--no_progress"],
+        [sys.executable, str(ROOT / "main.py"), *flags, "--no_progress"],
         cwd=root,
         env={"PATH": os.environ["PATH"]},
         stdout=subprocess.PIPE,
@@ -112,7 +111,9 @@ def outputs(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def test_ten_kills_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
+def test_ten_kills_lose_nothing_and_ask_nothing_twice(
+    tmp_path: Path, untranslated: dict[str, str]
+) -> None:
     """After SIGKILL at ten moments there is one result a query, as if nothing had happened.
 
     The moments are drawn: so many requests after the start, and some milliseconds more; one comes
@@ -128,7 +129,9 @@ def test_ten_kills_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
 
     listener = Listener()
     kept_before: list[tuple[set[tuple[str, int]], dict[tuple[str, int], int]]] = []
+    settings: dict[str, Any] = {"name": "Photos.photos", "model": "m", **untranslated}
     with ScriptedServer(Script(answer=listener.answer, latency=(0.005, 0.04))) as server:
+        mine = {"base_url": server.base_url, "output_dir": killed, "num_threads": THREADS}
         for number in range(KILLS):
             asked = server.log.requests + dice.randrange(0, 110)
             last = number == KILLS - 1
@@ -137,12 +140,12 @@ def test_ten_kills_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
                 log = server.log
                 return len(journalled(killed, texts)) == turns if last else log.requests >= asked
 
-            with started(tmp_path, killed, server.base_url) as process:
+            with started(tmp_path, settings | mine) as process:
                 kill_when(process, due, after=dice.uniform(0, 0.03))
             while server.log.in_flight:
                 time.sleep(0.002)
             kept_before.append((journalled(killed, texts), listener.seen(server)))
-        with started(tmp_path, killed, server.base_url) as process:
+        with started(tmp_path, settings | mine) as process:
             process.communicate(timeout=60)
             assert process.returncode == 0
         in_the_end = listener.seen(server)
@@ -154,8 +157,8 @@ def test_ten_kills_lose_nothing_and_ask_nothing_twice(tmp_path: Path) -> None:
     assert len(kept_before[0][0]) < len(kept_before[-1][0]) == turns
 
     with ScriptedServer(Script(answer=Listener().answer)) as server:
-        settings = {"base_url": server.base_url, "model": "m", "output_dir": calm}
-        run = Syphus(name="Photos.photos", root=tmp_path, num_threads=64, **settings).run()
+        other = {"base_url": server.base_url, "output_dir": calm, "num_threads": 64}
+        run = Syphus(root=tmp_path, **settings | other).run()
         assert asyncio.run(run).exit_status == 0
     assert outputs(killed) == outputs(calm)
     results = orjson.loads(outputs(killed)["valid_output"])

@@ -41,7 +41,7 @@ def test_a_cell_awaits_a_run(job: Any, another: Any, photos: Callable[..., Any])
     assert ticks >= 10
 
 
-def test_a_plugin_needs_no_file(job: Any, tmp_path: Path) -> None:
+def test_a_plugin_needs_no_file(job: Any, tmp_path: Path, untranslated: dict[str, str]) -> None:
     """An instance of a class from a notebook's cell is enough; its name makes the folder's."""
 
     class Birds(AbstractDataset):
@@ -54,7 +54,8 @@ def test_a_plugin_needs_no_file(job: Any, tmp_path: Path) -> None:
             return {"system_message": "Write pairs."}
 
     async def cell() -> Any:
-        return await Syphus(dataset=Birds("birds"), base_url=job.server.base_url, model="m").run()
+        settings = {"base_url": job.server.base_url, "model": "m", **untranslated}
+        return await Syphus(dataset=Birds("birds"), **settings).run()
 
     outcome = asyncio.run(cell())
     assert outcome.exit_status == 0
@@ -62,7 +63,9 @@ def test_a_plugin_needs_no_file(job: Any, tmp_path: Path) -> None:
     assert (outcome.folder / "B_instructions.json").exists()
 
 
-def test_a_plugin_is_found_by_its_name(job: Any, tmp_path: Path) -> None:
+def test_a_plugin_is_found_by_its_name(
+    job: Any, tmp_path: Path, untranslated: dict[str, str]
+) -> None:
     """Without an instance, `name` finds the class in the folder `datasets` under `root`."""
     folder = tmp_path / "project" / "datasets"
     folder.mkdir(parents=True)
@@ -74,7 +77,8 @@ def test_a_plugin_is_found_by_its_name(job: Any, tmp_path: Path) -> None:
         "    def _load_prefix(self):\n"
         "        return {'system_message': 'Write pairs.'}\n"
     )
-    syphus = Syphus(name="Seas.seas", root=folder.parent, base_url=job.server.base_url, model="m")
+    settings = {"base_url": job.server.base_url, "model": "m", **untranslated}
+    syphus = Syphus(name="Seas.seas", root=folder.parent, **settings)
     assert asyncio.run(syphus.run()).exit_status == 0
     assert [query.text for query in job.server.log.queries()] == ["A wave.\nA gull."]
 

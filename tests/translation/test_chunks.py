@@ -106,6 +106,14 @@ def test_a_pair_too_large_for_the_endpoint_is_divided_by_language() -> None:
     ]
 
 
+def test_a_bound_may_be_reached() -> None:
+    """Two pairs that are exactly as large as the bound travel together."""
+    pairs = make_pairs([7, 8, 9])
+    size = sum(estimate_completion(pair, CODES, len) for pair in pairs[:2])
+    chunks = chunk_pairs(pairs, languages=CODES, count_tokens=len, most_tokens=size)
+    assert [len(chunk.pairs) for chunk in chunks] == [2, 1]
+
+
 def test_without_languages_nothing_is_asked() -> None:
     """An empty choice of languages gives no request."""
     assert chunk_pairs(make_pairs([5]), languages=(), count_tokens=len, most_tokens=100) == []

@@ -22,7 +22,7 @@ KEYS = {(pair.number, code) for pair in PAIRS for code in CODES}
 
 def text_for(place: int, name: str, code: str) -> str:
     """A text with everything that could be mistaken for the JSON around it."""
-    return f'{name[0]}{place} {code} {{name}}, "zwei": [3] \\ \n 漢字 كتاب 😀 {{n}}'
+    return f'{name[0]}{place} {code} {{name}}, "zwei": [3] \\ \n 漢字 كتاب 😀 "}}}}}}'
 
 
 def make_reply() -> dict[str, Any]:
@@ -75,6 +75,7 @@ def reasons(result: ReadTranslations) -> dict[tuple[int, str], str]:
         "Here is the translation of {{name}}:\n\n{}\n\nHope it helps {{you}}!",
         '{{"pairs":{}}}',
         "{}{{",
+        'As {{"1": ...}} asks,\n{}',
         'I was sent {{"languages":["ja"],"pairs":{{"1":{{"answer":"x"}}}}}}.\n{}',
     ],
 )
@@ -290,6 +291,28 @@ def test_broken_json_is_repaired(right: str, broken: str) -> None:
     assert len(result.given) >= len(KEYS) - 1
 
 
+def test_broken_json_before_talk_is_repaired() -> None:
+    """Where the object ends is known by its brackets, whatever is said behind it."""
+    text = write(make_reply()).replace('"answer":{', '"answer":{,', 1)
+    result = read(f"{text} I hope that's right.")
+    assert result.given.keys() == KEYS
+    assert_right(result)
+
+
+def test_what_is_too_broken_to_repair_says_so() -> None:
+    """A reply too long for the repair is broken, not cut off."""
+    result = read('{"1":{"answer":{"ar":"' + "\\x" * 20_000 + '"}}}')
+    assert set(reasons(result).values()) == {reading.BROKEN}
+
+
+def test_line_breaks_may_stand_in_texts() -> None:
+    """Raw ones, which JSON forbids, spoil no reply, not even one that was cut off."""
+    text = write(make_reply()).replace("\\n", "\n")
+    result = read(text[: text.index(',"2"')], "length")
+    assert result.given.keys() == {(2, code) for code in CODES}
+    assert_right(result)
+
+
 def test_text_is_composed_and_trimmed() -> None:
     """Texts are NFC without space around them; right-to-left marks stay as they came."""
     reply = make_reply()
@@ -298,14 +321,6 @@ def test_text_is_composed_and_trimmed() -> None:
     given = read(write(reply)).given
     assert given[2, "de"].answer == "T\u00fcr"
     assert given[2, "ar"].answer == "\u200fكتب"
-
-
-def test_half_a_character_is_no_text() -> None:
-    """A lone surrogate means that a character was lost; two halves make a whole one."""
-    text = write(make_reply()).replace("😀", "\\ud83d\\ude00")
-    assert_right(read(text))
-    result = read(text.replace("\\ude00", "", 1))
-    assert reasons(result) == {(2, "ar"): "the answer holds half a character"}
 
 
 @settings(deadline=None)  # the first example imports json_repair
@@ -330,6 +345,9 @@ def test_any_damage_is_survived(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        '{"1":{"answer":{"ar":"' + "\\}한국" * 5900 + "'}}}",
+        '{"1":{"answer":{"ar":' + '"a":("' * 3000 + "'}}}",
+        '{"1":' + "[1," * 100_000,
         '{"a":' * 100_000,
         '{"1":' + "[" * 100_000,
         '{"1":{"answer":{"ar":' + "9" * 100_000 + "}}}",

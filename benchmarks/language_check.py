@@ -1,0 +1,254 @@
+"""The checks of translations, measured on human ones: Django's message catalogues.
+
+    python benchmarks/language_check.py                right ones accepted, wrong languages refused
+    python benchmarks/language_check.py --candidates   the libraries that could do it, side by side
+    python benchmarks/language_check.py --catalogues FOLDER   another package's `locale` folders
+
+English source and translation, sentences of 20 characters or more. What the catalogues say is read
+from where they are installed and is not kept. Messages with plural forms are left out: which form
+is the translation depends on a number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gettext
+import importlib.util
+import resource
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syphus.core.languages import TARGETS
+from syphus.translation.check_copy import find_copy_fault
+from syphus.translation.check_kept import split_kept
+from syphus.translation.check_language import check_language
+from syphus.translation.check_source import read_source
+from syphus.translation.check_text import write_plain_digits
+from syphus.translation.checks import Finding, check_translation, normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FOLDERS = {code: (code,) for code in TARGETS} | {
+    "zh": ("zh_Hans", "zh_CN"),
+    "zh_Hant": ("zh_Hant", "zh_TW"),
+}
+LEAST = 20
+WANTED = 99.0
+ROUNDS = 5
+
+
+def read_catalogues(roots: Sequence[Path], language: str) -> dict[str, str]:
+    """English source -> translation, of all catalogues of a language."""
+    found: dict[str, str] = {}
+    paths = {
+        path
+        for root in roots
+        for folder in FOLDERS[language]
+        for path in root.glob(f"**/{folder}/LC_MESSAGES/*.mo")
+    }
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            # The standard library has no public way to list what a catalogue holds.
+            messages = gettext.GNUTranslations(file)._catalog  # noqa: SLF001 - see above
+        for key, text in messages.items():
+            if isinstance(key, str) and key and text:
+                found.setdefault(normalise(key.split("\4")[-1]), normalise(text))
+    return found
+
+
+def is_sentence(source: str, *, whole: bool) -> bool:
+    """Whether a message has 20 characters or more: with its placeholders, or without."""
+    return len(source if whole else split_kept(source)[0].strip()) >= LEAST
+
+
+def judge_language(source: str, text: str, language: str) -> Finding:
+    """The language check and the check against copies: what tells the language of a text."""
+    known = read_source(source)
+    prose, _ = split_kept(write_plain_digits(text))
+    if reason := find_copy_fault(text, prose, known, language):
+        return Finding(reason=reason)
+    return check_language(prose, known, language)
+
+
+def share(count: int, whole: int) -> str:
+    """Per cent, with a star where less than what is wanted."""
+    if not whole:
+        return "-"
+    value = 100 * count / whole
+    return f"{value:.2f}{' ' if value >= WANTED else '*'}"
+
+
+def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table; numbers stand on the right."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    print(f"\n{title}")
+    for row in (head, *rows):
+        cells = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  " + "  ".join(cells))
+
+
+def measure_right(
+    catalogues: dict[str, dict[str, str]], *, whole: bool, misses: bool
+) -> list[list[str]]:
+    """Of each language: right translations that the language check and all checks accept."""
+    rows = []
+    for language in TARGETS:
+        pairs = [
+            pair for pair in catalogues[language].items() if is_sentence(pair[0], whole=whole)
+        ]
+        given = [(source, text) for source, text in pairs if source != text]
+        judged = [judge_language(*pair, language) for pair in given]
+        checked = [check_translation(*pair, language) for pair in given]
+        rows.append(
+            [
+                language,
+                str(len(given)),
+                str(len(pairs) - len(given)),
+                share(sum(each.ok for each in judged), len(given)),
+                str(sum(each.unjudged for each in judged)),
+                share(sum(each.ok for each in checked), len(given)),
+            ]
+        )
+        if misses:
+            for pair, finding in zip(given, checked, strict=True):
+                if not finding.ok:
+                    print(f"    {language}: {finding.reason}: {pair[0]!r} -> {pair[1]!r}")
+    return rows
+
+
+def measure_wrong(
+    catalogues: dict[str, dict[str, str]], *, whole: bool, misses: bool
+) -> list[list[str]]:
+    """Of each field and each other language: texts of the other that are refused in the field."""
+    rows = []
+    for field in TARGETS:
+        row = [field]
+        for other in (*TARGETS, "en", "zh_Hant"):
+            if other == field:
+                row.append("")
+                continue
+            texts = catalogues.get(other) or {source: source for source in catalogues[field]}
+            pairs = [
+                (source, texts[source])
+                for source, right in catalogues[field].items()
+                if is_sentence(source, whole=whole)
+                and texts.get(source, right) != right
+                and (other == "en" or texts[source] != source)
+            ]
+            found = [judge_language(*pair, field) for pair in pairs]
+            row.append(share(sum(not each.ok for each in found), len(pairs)))
+            if misses:
+                for pair, finding in zip(pairs, found, strict=True):
+                    if finding.ok:
+                        print(f"    {other} in {field}: {pair[0]!r} -> {pair[1]!r}")
+        rows.append(row)
+    return rows
+
+
+def measure_time(catalogues: dict[str, dict[str, str]]) -> list[list[str]]:
+    """Of each language: milliseconds per thousand texts, best of five rounds."""
+    rows = []
+    whole = Counter[str]()
+    for language in TARGETS:
+        pairs = [pair for pair in catalogues[language].items() if is_sentence(pair[0], whole=False)]
+        row = [language, f"{sum(len(text) for _, text in pairs) / len(pairs):.0f}"]
+        for name, judge in (("language", judge_language), ("all", check_translation)):
+            seconds = min(time_once(judge, pairs, language) for _ in range(ROUNDS))
+            whole[name] += seconds / len(pairs) / len(TARGETS)
+            row.append(f"{seconds / len(pairs) * 1e6:.1f}")
+        rows.append(row)
+    rows.append(["mean", "", *(f"{whole[name] * 1e6:.1f}" for name in ("language", "all"))])
+    return rows
+
+
+def time_once(
+    judge: Callable[[str, str, str], Finding], pairs: Sequence[tuple[str, str]], language: str
+) -> float:
+    """Seconds for one round, every source being new to the check."""
+    read_source.cache_clear()
+    start = time.perf_counter()
+    for source, text in pairs:
+        judge(source, text, language)
+    return time.perf_counter() - start
+
+
+def measure_length(catalogues: dict[str, dict[str, str]]) -> list[list[str]]:
+    """Of each language: percentiles of characters in the translation per character in the source."""
+    rows = []
+    for language in TARGETS:
+        ratios = sorted(
+            len(split_kept(text)[0].strip()) / len(split_kept(source)[0].strip())
+            for source, text in catalogues[language].items()
+            if is_sentence(source, whole=False) and source != text
+        )
+        marks = (0, 0.005, 0.01, 0.5, 0.99, 0.995, 1)
+        rows.append(
+            [language, *(f"{ratios[min(len(ratios) - 1, int(len(ratios) * q))]:.2f}" for q in marks)]
+        )
+    return rows
+
+
+def report(roots: Sequence[Path], *, misses: bool) -> None:
+    """Print every table."""
+    catalogues = {language: read_catalogues(roots, language) for language in FOLDERS}
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    check_translation("The cat sleeps on the sofa.", "El gato duerme en el sofá.", "es")
+    print(
+        f"first check of a Latin text, loading eldc: {(time.perf_counter() - start) * 1e3:.0f} ms, "
+        f"{(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.1f} MiB more memory"
+    )
+    for whole in (False, True):
+        which = "as they stand" if whole else "not counting placeholders, tags and addresses"
+        print(f"\n=== sentences of {LEAST} characters or more, {which} (* is below {WANTED:.0f}) ===")
+        print_table(
+            "right translations accepted, per cent (copies are left as English by the translator)",
+            ["field", "texts", "copies", "language", "unjudged", "all checks"],
+            measure_right(catalogues, whole=whole, misses=misses),
+        )
+        print_table(
+            "texts of another language refused, per cent (row: field, column: text)",
+            ["field", *TARGETS, "en", "zh_Hant"],
+            measure_wrong(catalogues, whole=whole, misses=misses),
+        )
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"\nmemory at the end: {after / 1024:.0f} MiB, {(after - before) / 1024:.1f} MiB more")
+    print_table(
+        "time, ms per thousand texts, that is microseconds a text",
+        ["field", "characters", "language", "all checks"],
+        measure_time(catalogues),
+    )
+    print_table(
+        "length: characters of the translation per character of the source, percentiles",
+        ["field", "0", "0.5", "1", "50", "99", "99.5", "100"],
+        measure_length(catalogues),
+    )
+
+
+def main() -> int:
+    """Read the arguments and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--candidates", action="store_true", help="compare installed libraries")
+    parser.add_argument("--catalogues", type=Path, action="append", help="in place of Django's")
+    parser.add_argument("--misses", action="store_true", help="print each text judged wrongly")
+    args = parser.parse_args()
+    roots = args.catalogues
+    if not roots:
+        spec = importlib.util.find_spec("django")
+        if spec is None or spec.origin is None:
+            print("Django is not installed: pip install django", file=sys.stderr)
+            return 2
+        roots = [Path(spec.origin).parent]
+    report(roots, misses=args.misses)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

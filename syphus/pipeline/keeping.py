@@ -1,0 +1,127 @@
+"""Where the engine's outcomes go: into the journal of their stage, before anything reads them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from syphus.journal.format import encode_failure, encode_not_billed, encode_reply, encode_sent
+from syphus.journal.reader import JournalReader, read_index
+from syphus.journal.writer import JournalWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from syphus.core.errors import JournalWriteFailed
+    from syphus.core.records import Failure, Reply, Request, Stage
+    from syphus.journal.format import Kind
+    from syphus.journal.reader import JournalIndex
+
+NOT_WRITTEN = -1
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """An outcome in the journal, at `offset`."""
+
+    request: Request
+    outcome: Reply | Failure
+    offset: int = NOT_WRITTEN
+
+
+@dataclass(slots=True, kw_only=True)
+class Spent:
+    """Tokens and US dollars of every reply in the run's journals."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float = 0.0
+
+    def add(self, reply: Reply) -> None:
+        """Counts one reply."""
+        self.prompt_tokens += reply.usage.prompt_tokens
+        self.completion_tokens += reply.usage.completion_tokens
+        self.cached_tokens += reply.usage.cached_tokens
+        self.cost += reply.cost or 0.0
+
+    def add_index(self, index: JournalIndex) -> None:
+        """Counts what earlier sittings spent."""
+        self.prompt_tokens += index.prompt_tokens
+        self.completion_tokens += index.completion_tokens
+        self.cached_tokens += index.cached_tokens
+        self.cost += index.cost
+
+
+class StageJournal:
+    """One stage's journal: `index` is what it held when it was opened, `reader` what it holds.
+
+    Raises JournalDamaged.
+    """
+
+    def __init__(self, path: Path, *, skip: frozenset[Kind] = frozenset()) -> None:
+        self.index = read_index(path, skip=skip)
+        path.touch()
+        self.reader = JournalReader(path)
+        self._path = path
+        self._writer: JournalWriter[Kept] | None = None
+
+    def open(
+        self,
+        *,
+        on_durable: Callable[[Sequence[Kept]], None],
+        on_refused: Callable[[JournalWriteFailed], None],
+    ) -> JournalWriter[Kept]:
+        """The writer that goes on behind what is whole. Its `run` must be running."""
+        self._writer = JournalWriter(
+            self._path,
+            size=self.index.whole_bytes,
+            on_durable=on_durable,
+            on_refused=on_refused,
+        )
+        return self._writer
+
+    @property
+    def writer(self) -> JournalWriter[Kept]:
+        """The writer, once opened."""
+        if self._writer is None:
+            raise RuntimeError("the journal isn't open for writing")
+        return self._writer
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        if self._writer is not None:
+            self._writer.close()
+        self.reader.close()
+
+
+class Keeper:
+    """The engine's sink."""
+
+    def __init__(self, journals: Mapping[Stage, StageJournal], spent: Spent) -> None:
+        self._journals = journals
+        self._spent = spent
+
+    def sending(self, request: Request, *, attempt: int, deployment: str) -> bool:
+        """Journals that an attempt is about to be made."""
+        line = encode_sent(request, attempt=attempt, deployment=deployment)
+        return self._journals[request.stage].writer.note(line)
+
+    def not_billed(self, request: Request) -> None:
+        """Journals that the attempt came to nothing and cost nothing."""
+        self._journals[request.stage].writer.note(encode_not_billed(request))
+
+    def replied(self, request: Request, reply: Reply) -> None:
+        """Journals a reply; nothing is parsed before it is durable."""
+        self._spent.add(reply)
+        self._keep(encode_reply(request, reply, time=time.time()), request, reply)
+
+    def failed(self, request: Request, failure: Failure) -> None:
+        """Journals that a request was given up."""
+        self._keep(encode_failure(request, failure, time=time.time()), request, failure)
+
+    def _keep(self, line: bytes, request: Request, outcome: Reply | Failure) -> None:
+        kept = Kept(request=request, outcome=outcome)
+        kept.offset = self._journals[request.stage].writer.append(line, kept)

@@ -1,0 +1,139 @@
+"""What `run.json` says of a run, and what is said when one is resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from syphus._version import __version__
+from syphus.core.errors import SettingsError
+from syphus.export.run_file import read_run_file, refresh_run_file, write_run_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from syphus.core.deployments import Deployment
+    from syphus.core.errors import SyphusError
+    from syphus.core.events import Observer, Snapshot
+    from syphus.core.records import RequestShape
+    from syphus.journal.reader import JournalIndex
+    from syphus.pipeline.plan import Plan
+
+_REFRESH_SECONDS = 10.0
+
+
+class RunFacts:
+    """Keeps `run.json` up to date.
+
+    Raises SettingsError where the folder holds the run of another data set.
+    """
+
+    def __init__(self, folder: Path, plan: Plan, snapshot: Callable[[], Snapshot]) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._snapshot = snapshot
+        self._facts: dict[str, Any] = {}
+        self.earlier = read_run_file(folder)
+        name = plan.settings.name
+        if self.earlier.get("name", name) != name:
+            raise SettingsError(
+                f"{folder} holds the run of {self.earlier['name']}; "
+                f"choose another --output_dir for {name}"
+            )
+
+    @property
+    def started(self) -> str:
+        """When the run's first sitting began, in UTC."""
+        started: str = self._facts["started"]
+        return started
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work in all sittings."""
+        return round(float(self.earlier.get("seconds", 0.0)) + self._snapshot().seconds, 2)
+
+    def begin(
+        self,
+        shape: RequestShape,
+        deployments: Iterable[Deployment],
+        languages: Iterable[str],
+        observer: Observer,
+    ) -> None:
+        """Writes what this sitting is about, and says what differs from the last one."""
+        plan, settings = self._plan, self._plan.settings
+        prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
+        for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
+            if self.earlier.get(what, value) != value:
+                observer.notice(f"the {what.removesuffix('_hash')} has changed: all is asked anew")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._facts = {
+            "name": settings.name,
+            "dataset_version": settings.dataset_version,
+            "short": plan.dataset.short,
+            "started": self.earlier.get("started", now),
+            "resumed": now if self.earlier else None,
+            "syphus": __version__,
+            "process": os.getpid(),
+            "model": shape.model,
+            "response_format": (shape.response_format or b"").decode(),
+            "prompt_hash": prompt_hash,
+            "languages": list(languages),
+            "settings": settings.model_dump(mode="json", exclude={"deployments", "base_url"}),
+            "deployments": [
+                {"name": each.name, "api_type": each.api_type, "model": each.model}
+                for each in deployments
+            ],
+        }
+        write_run_file(self._folder, self._now(state="running"))
+
+    def end(self, *, state: str, why: SyphusError | None) -> None:
+        """Writes how the sitting ended."""
+        write_run_file(self._folder, self._now(state=state, why=why))
+
+    async def keep_fresh(self) -> None:
+        """Writes how far the run is, every ten seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(_REFRESH_SECONDS)
+            await refresh_run_file(self._folder, self._now(state="running"))
+
+    def _now(self, *, state: str, why: SyphusError | None = None) -> dict[str, Any]:
+        now = self._snapshot()
+        counts = {
+            "total": now.total,
+            "read": now.read,
+            "valid": now.valid,
+            "invalid": now.invalid,
+            "failed": now.failed,
+            "empty": now.empty,
+            "restored": now.restored,
+            "pairs": now.pairs,
+            "translated": dict(now.translated),
+            "prompt_tokens": now.prompt_tokens,
+            "completion_tokens": now.completion_tokens,
+            "cached_tokens": now.cached_tokens,
+            "cost": now.cost,
+        }
+        return {
+            **self._facts,
+            "state": state,
+            "stopped_by": str(why) if why else None,
+            "seconds": self.seconds,
+            "counts": counts,
+        }
+
+
+def tell_what_was_found(index: JournalIndex, *, what: str, observer: Observer) -> None:
+    """Says what a stage's journal holds of earlier sittings; nothing where it is empty."""
+    if index.outcomes:
+        observer.notice(f"resuming: {len(index.outcomes)} {what} in the journal")
+    if index.open_sends:
+        observer.notice(
+            f"{len(index.open_sends)} requests had been sent and have no reply; they may have "
+            "been billed and are sent again"
+        )
+    if index.torn_bytes:
+        observer.notice(f"{index.torn_bytes} bytes of an unfinished line were cut off")

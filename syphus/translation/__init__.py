@@ -1,0 +1,1 @@
+"""Pairs -> requests for their translations -> translations that were checked, text by text."""

@@ -1,0 +1,45 @@
+"""Whether a translation is its source, or has a sentence of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from syphus.translation.check_source import WORD, is_names, split_sentences
+
+if TYPE_CHECKING:
+    from syphus.translation.check_source import Source
+
+COPIED: Final = "it is a copy of the source"
+_SENTENCE_COPIED: Final = "a sentence of the source is left as it was"
+# Real names, as a rule, have no more words: "Museum of Modern Art, New York City".
+_NAME_WORDS: Final = 8
+# No name, but often a whole answer.
+_ANSWERS: Final = frozenset({"yes", "none", "true", "false", "both", "neither", "left", "right"})
+# Spanish, German and French share many words with English: "tennis", "orange", "no", "total".
+_SHARING: Final = frozenset({"es", "de", "fr"})
+
+
+def find_copy_fault(text: str, prose: str, source: Source, language: str) -> str | None:
+    """Return that the text, or a sentence of five words or more, is the source's, or None.
+
+    Case and punctuation make no difference. Texts of names, without letters, and single words that
+    a language may share with English are no copies. `prose` is `text` without its kept items.
+    """
+    if (
+        source.words
+        and prose[:1].isascii()
+        and tuple(WORD.findall(prose.lower())) == source.words
+        and not _may_stay(source, language)
+    ):
+        return COPIED
+    if source.sentences and not source.sentences.isdisjoint(split_sentences(text)):
+        return _SENTENCE_COPIED
+    return None
+
+
+def _may_stay(source: Source, language: str) -> bool:
+    if len(source.words) == 1 and source.words[0] in _ANSWERS:
+        return False
+    if len(source.words) == 1 and language in _SHARING:
+        return True
+    return len(source.words) <= _NAME_WORDS and is_names(source.prose)

@@ -1,0 +1,104 @@
+"""What a translation keeps as it is: code, tags, addresses, placeholders and timestamps."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# (kind, text) -> how often it stands in the text.
+Items: TypeAlias = "Mapping[tuple[str, str], int]"
+
+# Repetitions are bounded or possessive, so no text takes more than linear time.
+_TIME: Final = r"(?<![\d:.])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?:[.,]\d{1,3})?(?![\d:])"
+_KEPT: Final = re.compile(
+    rf"""
+    (?P<fence> ```[\s\S]*?``` )
+  | (?P<code> `[^`\n]{{1,500}}` )
+  | (?P<tag>
+        </?[A-Za-z][\w:.-]{{0,60}}
+        (?: \s{{1,20}}[\w:@.-]{{1,60}}\s?=\s?
+            (?: "[^"<>]{{0,500}}" | '[^'<>]{{0,500}}' | [^\s"'<>=]{{1,200}} ) ){{0,20}}
+        \s?/?>
+    )
+  | (?P<address> (?:https?://|www\.)[\w!\#$%&'()*+,./:;=?@~-]++ )
+  | (?P<mailbox>
+        (?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++@[A-Za-z0-9-]{{1,63}}(?:\.[A-Za-z0-9-]{{1,63}}){{1,8}}
+    )
+  | (?P<placeholder>
+        \{{\{{[^{{}}\n]{{1,60}}\}}\}} | \$?\{{[\w.:!$-]{{0,60}}\}}
+      | %\(\w{{1,60}}\)[\#0+-]?\d{{0,3}}(?:\.\d{{1,2}})?[a-zA-Z]
+      | (?<![\d%])%(?:\d\$)?(?:\.\d)?[sdifgrx](?![A-Za-z])
+    )
+  | (?P<timestamp> {_TIME} (?!\s?[ap]\.?m\b) )
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_TIMESTAMP: Final = re.compile(_TIME)
+_MARKS: Final = ("`", "<", "{", "%", "@", "://", "www.")
+_TRAILING: Final = ".,;:!?)'"
+_NAMES: Final = {
+    "code": "code span",
+    "tag": "tag",
+    "address": "address",
+    "mailbox": "e-mail address",
+    "placeholder": "placeholder",
+    "timestamp": "timestamp",
+}
+_HOURS: Final = 24
+
+
+def split_kept(text: str) -> tuple[str, Items]:
+    """Return the text without its kept items, and the items with their counts.
+
+    What stands between three backticks is in neither: comments in code may be translated. Digits
+    are expected as 0-9.
+    """
+    if not any(mark in text for mark in _MARKS) and not (":" in text and _TIMESTAMP.search(text)):
+        return text, {}
+    items: dict[tuple[str, str], int] = {}
+    prose: list[str] = []
+    end = 0
+    for match in _KEPT.finditer(text):
+        kind = match.lastgroup or ""
+        value = match[0].rstrip(_TRAILING) if kind == "address" else match[0]
+        prose.append(text[end : match.start()])
+        end = match.start() + len(value)
+        if kind != "fence":
+            items[kind, value] = items.get((kind, value), 0) + 1
+    prose.append(text[end:])
+    return " ".join(prose), items
+
+
+def find_kept_fault(source: Items, text: Items, prose: str) -> str | None:
+    """Return what the translation lost, changed or added of the kept items, or None.
+
+    A timestamp may stand in it more often, because a clock time may be written as one ("5 p.m." as
+    "17:00"), and a clock time in the way of the language ("10:30" as "10 h 30").
+    """
+    if source == text:
+        return None
+    for (kind, value), count in source.items():
+        found = text.get((kind, value), 0)
+        if found == count or (kind == "timestamp" and found > count):
+            continue
+        if kind == "timestamp" and _tells_clock_time(value, prose):
+            continue
+        if not found:
+            return f"the {_NAMES[kind]} {value} is missing"
+        return f"the {_NAMES[kind]} {value} is there {found} times, not {count}"
+    for kind, value in text:
+        if kind != "timestamp" and (kind, value) not in source:
+            return f"the {_NAMES[kind]} {value} is not in the source"
+    return None
+
+
+def _tells_clock_time(value: str, prose: str) -> bool:
+    hour, _, minute = value.partition(":")
+    if hour.startswith("0") or not minute.isdigit() or int(hour) > _HOURS:
+        return False
+    minutes = f"{minute}|{int(minute)}" if int(minute) else f"{minute}|"
+    told = rf"(?<!\d){hour}\s?(?:h|Uhr|[.:時时点點시])\s?(?:{minutes})(?!\d)"
+    return re.search(told, prose) is not None

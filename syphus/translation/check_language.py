@@ -1,0 +1,129 @@
+"""Whether a translation is in its language.
+
+Chinese, Japanese, Korean and Arabic are told by the script of the letters: those of the language
+against those of words that the source doesn't have, so that names, units and terms in Latin letters
+are no fault however many there are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from syphus.core.languages import LANGUAGES
+from syphus.translation.check_finding import Finding
+from syphus.translation.check_han import count_outside, find_han_fault
+from syphus.translation.check_latin import name_language, name_other_language
+from syphus.translation.check_source import WORD, is_names
+
+if TYPE_CHECKING:
+    from syphus.translation.check_source import Source
+
+_HAN_RANGES: Final = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_KANA_RANGES: Final = "\u3041-\u3096\u30a1-\u30fa\u30fc\u31f0-\u31ff\uff66-\uff9d"
+_HANGUL_RANGES: Final = "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"
+_ARABIC_RANGES: Final = (
+    "\u0620-\u063f\u0641-\u064a\u066e-\u06d3\u06d5\u06ee-\u06ef\u0750-\u077f\ufb50-\ufdfb"
+    "\ufe70-\ufefc"
+)
+_LATIN_RANGES: Final = "A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff"
+_SCRIPTS: Final = {
+    "zh": _HAN_RANGES,
+    "ja": _HAN_RANGES + _KANA_RANGES,
+    "ko": _HANGUL_RANGES,
+    "ar": _ARABIC_RANGES,
+    "es": _LATIN_RANGES,
+    "de": _LATIN_RANGES,
+    "fr": _LATIN_RANGES,
+}
+_OWN: Final = {code: re.compile(f"[{ranges}]+") for code, ranges in _SCRIPTS.items()}
+_FOREIGN: Final = {code: re.compile(rf"[^\W\d_{ranges}]+") for code, ranges in _SCRIPTS.items()}
+_HAN: Final = re.compile(f"[{_HAN_RANGES}]+")
+_KANA: Final = re.compile(f"[{_KANA_RANGES}]")
+_NOT_ARABIC: Final = re.compile("[پچژگکیےہھٹڈڑںۆێە]")
+# Weighed, because a fifth of the letters of a Japanese text, or more, is kana and the rest Chinese.
+_LETTERS: Final = {
+    "Japanese": (_KANA, 5),
+    "Korean": (re.compile(f"[{_HANGUL_RANGES}]"), 1),
+    "Arabic": (re.compile(f"[{_ARABIC_RANGES}]"), 1),
+    "Chinese": (re.compile(f"[{_HAN_RANGES}]"), 1),
+    "English": (re.compile(f"[{_LATIN_RANGES}]"), 1),
+}
+# Real translations of the catalogues measured have at least half of these letters in 99.5 of 100
+# texts; texts in another script have none.
+_OWN_SHARE: Final = 1 / 3
+# Of 10,000 Japanese texts without kana the longest has 8 characters, and 1 in 100 texts has fewer
+# kana than a tenth.
+_KANJI_ONLY: Final = 8
+_KANA_SHARE: Final = 0.2
+_KANA_IN_CHINESE: Final = 0.15
+_PERSIAN_SHARE: Final = 0.05
+
+
+def check_language(prose: str, source: Source, language: str) -> Finding:
+    """Judge the language of a translation. `prose` is the text without its kept items."""
+    own = sum(map(len, _OWN[language].findall(prose)))
+    if language in ("es", "de", "fr"):
+        return _check_latin(prose, source, language, own)
+    foreign = [
+        word for word in _FOREIGN[language].findall(prose.lower()) if word not in source.vocabulary
+    ]
+    if not own:
+        if not foreign and is_names(prose):
+            return Finding(unjudged=True)
+        return _refuse(language, _name_script(prose))
+    if own < (own + sum(map(len, foreign))) * _OWN_SHARE:
+        return _refuse(language, _name_script("".join(foreign)))
+    if language == "zh":
+        return _check_chinese(prose, own)
+    if language == "ja":
+        return _check_japanese(prose, own)
+    if language == "ar" and len(_NOT_ARABIC.findall(prose)) > max(1, own * _PERSIAN_SHARE):
+        return _refuse(language, "Persian or Urdu")
+    return Finding()
+
+
+def _check_latin(prose: str, source: Source, language: str, own: int) -> Finding:
+    if not prose.isascii():
+        foreign = _FOREIGN[language].findall(prose)
+        if own < (own + sum(map(len, foreign))) * (1 - _OWN_SHARE):
+            return _refuse(language, _name_script("".join(foreign)))
+    other, unjudged = name_other_language(WORD.findall(prose.lower()), source, language)
+    return _refuse(language, other) if other else Finding(unjudged=unjudged)
+
+
+def _check_chinese(prose: str, own: int) -> Finding:
+    if len(_KANA.findall(prose)) > own * _KANA_IN_CHINESE:
+        return _refuse("zh", "Japanese")
+    fault = find_han_fault("".join(_HAN.findall(prose)))
+    return _refuse("zh", fault) if fault else Finding()
+
+
+def _check_japanese(prose: str, own: int) -> Finding:
+    han = "".join(_HAN.findall(prose))
+    kana = own - len(han)
+    if kana > own * _KANA_SHARE:
+        return Finding()
+    strange = count_outside(han, "shift_jis")
+    if kana:
+        return _refuse("ja", "Chinese") if strange > 1 else Finding()
+    if strange or len(han) > _KANJI_ONLY:
+        return _refuse("ja", "Chinese")
+    return Finding(unjudged=True)
+
+
+def _name_script(text: str) -> str:
+    sizes = {
+        name: weight * len(pattern.findall(text)) for name, (pattern, weight) in _LETTERS.items()
+    }
+    name = max(sizes, key=sizes.__getitem__)
+    if not sizes[name]:
+        return "another language"
+    return name_language(WORD.findall(text.lower())) if name == "English" else name
+
+
+def _refuse(language: str, found: str) -> Finding:
+    if found == "traditional Chinese":
+        return Finding(reason="it is traditional Chinese")
+    name = LANGUAGES[language].name
+    return Finding(reason=f"it is not {name} but {found}")

@@ -1,0 +1,197 @@
+"""Small numbers as words: what a translator may write where the source has a digit."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The words for 0 to 12, cardinal and ordinal, as the beginnings that their forms share.
+_BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "es": (
+        "cero ningun ningún",
+        "un primer",
+        "dos segund ambos ambas par",
+        "tres tercer",
+        "cuatro cuart",
+        "cinco quint",
+        "seis sext",
+        "siete séptim septim",
+        "ocho octav",
+        "nueve noven",
+        "diez décim decim decena",
+        "once undécim",
+        "doce duodécim docena",
+    ),
+    "de": (
+        "null kein",
+        "ein erst",
+        "zwei zwo beid paar",
+        "drei dritt",
+        "vier",
+        "fünf",
+        "sechs",
+        "sieb",
+        "acht",
+        "neun",
+        "zehn",
+        "elf",
+        "zwölf dutzend",
+    ),
+    "fr": (
+        "zéro aucun",
+        "un premi",
+        "deux second paire",
+        "trois tiers",
+        "quatr quart",
+        "cinq",
+        "six sixi",
+        "sept",
+        "huit",
+        "neuf neuvi",
+        "dix dizaine",
+        "onz",
+        "douz",
+    ),
+    "ko": (
+        "영 제로",
+        "한 하나 일 첫",
+        "두 둘 이 쌍",
+        "세 셋 석 삼",
+        "네 넷 넉 사",
+        "다섯 오",
+        "여섯 육",
+        "일곱 칠",
+        "여덟 팔",
+        "아홉 구",
+        "열 십",
+        "열한 열하나 십일",
+        "열두 열둘 십이",
+    ),
+    "ar": (
+        "صفر",
+        "",
+        "",
+        "ثلاث ثالث",
+        "أربع اربع رابع",
+        "خمس خامس",
+        "ست سادس",
+        "سبع سابع",
+        "ثمان ثامن",
+        "تسع تاسع",
+        "عشر عاشر",
+        "أحد حادي إحدى",
+        "اثن إثن ثاني اثنا",
+    ),
+    "zh": ("零 〇", "", "双 对", *[""] * 10),
+    "ja": (
+        "ゼロ 零 〇",
+        "ひと",
+        "ふた 双 対",
+        "みっつ",
+        "よっつ よん",
+        "いつつ",
+        "むっつ",
+        "ななつ なな",
+        "やっつ",
+        "ここのつ",
+        "とお",
+        *[""] * 2,
+    ),
+}
+_WITHOUT_SPACES: Final = frozenset({"zh", "ja", "ko"})
+# Arabic says one and two by the form of the noun, and often writes no word for them at all.
+_UNSAID: Final = {"ar": frozenset({"1", "2"})}
+
+
+def _compile(language: str, beginnings: str) -> re.Pattern[str]:
+    words = "|".join(sorted(beginnings.split(), key=len, reverse=True)) or "(?!)"
+    if language in _WITHOUT_SPACES:
+        return re.compile(words)
+    # In Arabic "and", "by", "for" and "the" are written together with the word.
+    before = "(?<!\\w)[وفبلك]?(?:ال)?" if language == "ar" else "(?<!\\w)"
+    return re.compile(f"{before}(?:{words})")
+
+
+_WORDS: Final = MappingProxyType(
+    {
+        language: MappingProxyType(
+            {str(value): _compile(language, words) for value, words in enumerate(rows)}
+        )
+        for language, rows in _BEGINNINGS.items()
+    }
+)
+
+_DIGITS: Final = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
+    "〇": 0,
+    "两": 2,
+    "兩": 2,
+}
+_UNITS: Final = {"十": 10, "百": 100, "千": 1000}
+_GROUPS: Final = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+_NUMERAL: Final = re.compile("[零〇一二两兩三四五六七八九十百千万萬亿億]{1,30}")
+
+_ROMAN: Final = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
+_LARGEST_ROMAN: Final = 39
+
+# Words of the source that may become digits: a number that is not in its digits is then no fault.
+SPELT: Final = re.compile(
+    r"""\b(?:
+        zero | one | two | three | four | five | six | seven | eight | nine | ten | eleven | twelve
+      | \w{3,6}teen | (?:twen|thir|for|fif|six|seven|eigh|nine)ty | hundred | thousand | million
+      | billion | first | second | third | \w{4,8}th | half | halves | quarter | both | pair | couple
+      | dozen | once | twice | thrice | single | double | triple | noon | midnight | [ap]\.?m
+      | jan | feb | march | apr | may | june | july | aug | sept? | oct | nov | dec
+      | (?:janu|febru)ary | april | august | (?:septem|octo|novem|decem)ber
+    )\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def says_number(value: str, text: str, language: str) -> bool:
+    """Whether `text`, in lower case, says the whole number `value` as a word or in Roman letters."""
+    if value in _UNSAID.get(language, ()):
+        return True
+    pattern = _WORDS[language].get(value)
+    if pattern is not None and pattern.search(text):
+        return True
+    if language in _WITHOUT_SPACES or len(value) > len(str(_LARGEST_ROMAN)):
+        return False
+    return value.isdigit() and _says_roman(int(value), text)
+
+
+def _says_roman(value: int, text: str) -> bool:
+    if not 1 < value <= _LARGEST_ROMAN:
+        return False
+    roman = ""
+    for size, letters in _ROMAN:
+        roman += letters * (value // size)
+        value %= size
+    return re.search(rf"\b{roman}(?:e|ème)?\b", text, re.IGNORECASE) is not None
+
+
+def find_numerals(text: str) -> set[str]:
+    """Return the values of the Chinese or Japanese numerals in a text.
+
+    十二 is "12", 二〇二四 is "2024".
+    """
+    return {_read_numeral(numeral) for numeral in _NUMERAL.findall(text)}
+
+
+def _read_numeral(numeral: str) -> str:
+    if not any(character in _UNITS or character in _GROUPS for character in numeral):
+        return str(int("".join(str(_DIGITS[character]) for character in numeral)))
+    total = group = digit = 0
+    for character in numeral:
+        if character in _UNITS:
+            group += (digit or 1) * _UNITS[character]
+            digit = 0
+        elif character in _GROUPS:
+            total += (group + digit or 1) * _GROUPS[character]
+            group = digit = 0
+        else:
+            digit = _DIGITS[character]
+    return str(total + group + digit)
