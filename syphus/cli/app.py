@@ -11,6 +11,7 @@ from syphus._version import __version__
 from syphus.cli.datasets import datasets
 from syphus.cli.run import run
 from syphus.cli.status import status
+from syphus.cli.translate import translate
 from syphus.core.errors import JournalError, JournalWriteFailed, SyphusError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_top)
     app.command()(run)
+    app.command()(translate)
     app.command()(datasets)
     app.command()(status)
     return app

@@ -63,6 +63,8 @@ def progress_table(now: Snapshot, *, title: str) -> Table:
     table.add_row("valid", f"{now.valid} ({now.pairs} pairs)")
     table.add_row("invalid", str(now.invalid))
     table.add_row("failed", str(now.failed))
+    if now.translated:
+        table.add_row("translated", "  ".join(f"{k} {v}" for k, v in now.translated.items()))
     table.add_row("in flight", f"{now.in_flight}, {now.waiting} waiting for their next try")
     table.add_row("req/s", f"{_per_second(_fresh(now), now):.1f}")
     tokens = now.prompt_tokens + now.completion_tokens
@@ -81,6 +83,7 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
         f"valid     {now.valid} ({written.valid} pairs)",
         f"invalid   {now.invalid}",
         f"failed    {now.failed}",
+        *(f"in {code}     {count} pairs" for code, count in now.translated.items()),
         f"tokens    {now.prompt_tokens} prompt, {now.completion_tokens} completion",
         f"cost      {_dollars(now.cost)}",
         f"seconds   {now.seconds:.1f}",

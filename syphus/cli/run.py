@@ -114,10 +114,11 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
 
         show_preview(plan)
         return 0
-    return _run(plan, settings, progress=not no_progress)
+    return run_plan(plan, settings, progress=not no_progress)
 
 
-def _run(plan: Plan, settings: Settings, *, progress: bool) -> int:
+def run_plan(plan: Plan, settings: Settings, *, progress: bool) -> int:
+    """Runs a plan to its end, showing how far it is; returns the exit status."""
     from syphus.cli.console import Console  # noqa: PLC0415 - rich and structlog, not for --help
     from syphus.cli.progress import show_outcome  # noqa: PLC0415
     from syphus.pipeline.run import Run  # noqa: PLC0415

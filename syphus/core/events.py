@@ -16,8 +16,9 @@ class Snapshot:
     `total` is None while the data set's size isn't known. `valid` counts queries whose final
     reply gave pairs, `invalid` those whose final reply gave none, `failed` those that were given
     up, `empty` those that have no text to ask about, `restored` those whose outcome was in the
-    journal before this sitting; `translated` counts pairs by language. Tokens and `cost` (US dollars, None without a price) are those of
-    the run's whole journal; `seconds` are this sitting's.
+    journal before this sitting; `translated` counts pairs by language. Tokens and `cost` (US
+    dollars, None without a price) are those of the run's whole journal; `seconds` are this
+    sitting's.
     """
 
     total: int | None

@@ -58,7 +58,7 @@ class Sampling:
 class RequestShape:
     """What all requests of one stage have in common; one object a stage, compared by identity.
 
-    `response_format` is canonical JSON of OpenAI's field of that name, or None.
+    `response_format` is JSON of OpenAI's field of that name, or None.
     """
 
     model: str

@@ -53,7 +53,8 @@ class Settings(_Strict):
     """What a run is told. Field names are the flags' names.
 
     `rpm` and `tpm` are requests and tokens per minute, `budget` US dollars, `timeout` seconds an
-    attempt may take in all, `languages` the targets of translation, `max_reasks` how often a reply without a pair is asked for again.
+    attempt may take in all, `languages` the targets of translation, `max_reasks` how often a reply
+    without a pair, or a pair without a translation, is asked for again.
     """
 
     name: Annotated[str, Field(min_length=1)]

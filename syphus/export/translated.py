@@ -7,7 +7,6 @@ written once it is known which pairs are there; only the ids that are missing st
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING
 import orjson
 
 from syphus.core.durable import dump, json_list
-from syphus.core.records import Pair
 from syphus.export.instructions import InstructionsMeta, instructions_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from syphus.core.records import Pair
 
 TRANSLATION_ERRORS = "translation_errors.json"
 _TEXTS = ".translations.part"
@@ -93,7 +93,7 @@ def write_translated(
                         )
     finally:
         if part.exists():
-            os.unlink(part)
+            part.unlink()
 
 
 def _texts(path: Path) -> Iterator[dict[str, tuple[str, str]]]:

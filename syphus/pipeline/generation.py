@@ -14,15 +14,15 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from syphus.core.errors import InputError, StoppedEarly
-from syphus.core.records import Failure, Reply
+from syphus.core.records import Failure, QuestionAnswer, Reply
 from syphus.pipeline.keeping import NOT_WRITTEN
-from syphus.pipeline.plugin_calls import images_of, message_for
+from syphus.pipeline.plugin_calls import images_of, message_for, ready_pairs
 from syphus.pipeline.verdicts import Verdict, correction, judge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from syphus.core.records import Query, Request
+    from syphus.core.records import Pair, Query, Request
     from syphus.engine.engine import Engine
     from syphus.export.queries import QuerySpool
     from syphus.pipeline.keeping import Kept, StageJournal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 UNANSWERED = NOT_WRITTEN
 NOTHING_TO_ASK = -2
+READY = -3
 NOTHING_TO_ASK_FAILURE = Failure(
     kind="empty_query", message="there is nothing to ask about: the text is empty", attempts=0
 )
@@ -126,6 +127,10 @@ class Generation:
             images_of(self._dataset, query)
             self._spool.add(query)
             self.tally.read += 1
+            if (ready := ready_pairs(self._dataset, query)) is not None:
+                self.offsets.append(READY)
+                yield from self._take_ready(position, query, ready)
+                continue
             if not text.strip() and not query.images:
                 self.offsets.append(NOTHING_TO_ASK)
                 self.tally.empty += 1
@@ -140,6 +145,13 @@ class Generation:
             if self._send:
                 self._asking[position] = query
                 yield request
+
+    def _take_ready(self, position: int, query: Query, pairs: Sequence[Pair]) -> Iterator[Request]:
+        self.tally.valid += 1
+        self.tally.pairs += len(pairs)
+        if self._translating is not None:
+            texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in pairs]
+            yield from self._translating.begin(position, query.id, texts)
 
     def _second_requests(self) -> Iterator[list[Request]]:
         """Judges what earlier sittings left, in order; asks again what gave no pair."""

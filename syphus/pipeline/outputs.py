@@ -8,7 +8,7 @@ from syphus.core.records import Pair, QuestionAnswer
 from syphus.export.instructions import InstructionsMeta, read_instructions
 from syphus.export.mimicit import instructions_path, write_mimicit
 from syphus.export.numbering import QueryFacts, number_pairs
-from syphus.export.results import VALID, Answered, write_results
+from syphus.export.results import VALID, Answered, ResultCounts, write_results
 from syphus.export.summary import RunSummary, write_summary
 from syphus.export.translated import PairTranslations, write_translated
 from syphus.pipeline.generation import NOTHING_TO_ASK, NOTHING_TO_ASK_FAILURE, UNANSWERED
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from syphus.core.events import Snapshot
     from syphus.core.records import Query
     from syphus.export.queries import QuerySpool
-    from syphus.export.results import ResultCounts
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
     from syphus.pipeline.plan import Plan
@@ -56,12 +55,16 @@ class Outputs:
     def write(self, *, time: str) -> ResultCounts:
         """Writes the result lists and the MIMIC-IT files; `time` stands in their head."""
         self._spool.finish()
-        counts = write_results(self._folder, self._answers())
-        if self._dataset.free_text:
-            return counts
         meta = InstructionsMeta(
             version=self._plan.settings.dataset_version, time=time, author=AUTHOR
         )
+        if self._dataset.has_ready_pairs():
+            self._write_translated(meta)
+            tally = self._generation.tally
+            return ResultCounts(queries=tally.read, productive=tally.valid, valid=tally.pairs)
+        counts = write_results(self._folder, self._answers())
+        if self._dataset.free_text:
+            return counts
         write_mimicit(
             self._folder,
             short=self._dataset.short,
@@ -69,6 +72,10 @@ class Outputs:
             facts=self._facts,
             meta=meta,
         )
+        self._write_translated(meta)
+        return counts
+
+    def _write_translated(self, meta: InstructionsMeta) -> None:
         if self._translating is not None:
             write_translated(
                 self._folder,
@@ -78,7 +85,6 @@ class Outputs:
                 translations=self._translations(self._translating),
                 meta=meta,
             )
-        return counts
 
     def write_summary(
         self, now: Snapshot, written: ResultCounts, *, seconds: float, perhaps_billed: int
@@ -145,9 +151,19 @@ class Outputs:
         return Answered(query=query, parsed=verdict.parsed, free_text=verdict.free_text)
 
     def _pairs(self) -> Iterator[Pair]:
-        return read_instructions(instructions_path(self._folder, self._dataset.short))
+        if self._dataset.has_ready_pairs():
+            for query in self._spool.queries():
+                yield from self._dataset.ready_pairs(query) or ()
+        else:
+            yield from read_instructions(instructions_path(self._folder, self._dataset.short))
 
     def _translations(self, translating: Translating) -> Iterator[PairTranslations]:
+        if self._dataset.has_ready_pairs():
+            for position, query in enumerate(self._spool.queries()):
+                ready = self._dataset.ready_pairs(query) or ()
+                texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in ready]
+                yield from _of_query(translating, position, query.id, texts)
+            return
         for group in number_pairs(self._folder / VALID, self._facts()):
             yield from _of_query(
                 translating, group.facts.position, group.facts.query_id, group.pairs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from syphus.core.endpoints import choose_deployments
 from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
-from syphus.core.records import Sampling
+from syphus.core.records import Prefix, Sampling
 from syphus.pipeline.plugin_calls import images_of, message_for
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
-    from syphus.core.records import Prefix, Query
+    from syphus.core.records import Query
     from syphus.core.settings import Settings
     from syphus.plugins.dataset import AbstractDataset
     from syphus.translation.check_glossary import Glossary
@@ -124,7 +124,9 @@ def make_plan(
             prompt_path=settings.prompt_path,
             query_inputs_path=settings.query_inputs_path,
         )
-    prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
+    prefix = Prefix(system_message="")
+    if not dataset.has_ready_pairs():
+        prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
     deployments = () if settings.reparse else choose_deployments(settings, env)
     if settings.budget is not None and any(each.rates is None for each in deployments):
         unpriced = next(each.name for each in deployments if each.rates is None)

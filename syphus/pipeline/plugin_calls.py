@@ -10,7 +10,9 @@ from syphus.core.records import Parsed, QuestionAnswer, Rejected
 from syphus.plugins.faults import RAISED
 
 if TYPE_CHECKING:
-    from syphus.core.records import Query
+    from collections.abc import Sequence
+
+    from syphus.core.records import Pair, Query
     from syphus.plugins.dataset import AbstractDataset
 
 
@@ -41,6 +43,17 @@ def images_of(dataset: AbstractDataset, query: Query) -> tuple[str, ...]:
         return tuple(str(image) for image in dataset.image_ids(query))
     except RAISED as error:
         raise _failed(dataset, "image_ids", query, f"raised {_name(error)}") from error
+
+
+def ready_pairs(dataset: AbstractDataset, query: Query) -> Sequence[Pair] | None:
+    """The pairs that `query` brings, or None where they are asked for.
+
+    Raises PluginError where the plugin's `ready_pairs` raises.
+    """
+    try:
+        return dataset.ready_pairs(query)
+    except RAISED as error:
+        raise _failed(dataset, "ready_pairs", query, f"raised {_name(error)}") from error
 
 
 def parse_by_plugin(dataset: AbstractDataset, text: str) -> Parsed | None:

@@ -22,7 +22,7 @@ from syphus.plugins.faults import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from syphus.core.records import Query
+    from syphus.core.records import Pair, Query
 
 
 class AbstractDataset(ABC):
@@ -128,6 +128,15 @@ class AbstractDataset(ABC):
     def image_ids(self, query: Query) -> Sequence[str]:
         """The ids of the images that the query's pairs belong to."""
         return (f"{self.short}_IMG_{query.source_id}",)
+
+    def ready_pairs(self, query: Query) -> Sequence[Pair] | None:  # noqa: ARG002 - for plugins
+        """The pairs of a query that are there already and only want translation; None: ask."""
+        return None
+
+    @classmethod
+    def has_ready_pairs(cls) -> bool:
+        """Whether the plugin's queries bring their pairs, so that no prompt is needed."""
+        return cls.ready_pairs is not AbstractDataset.ready_pairs
 
     def _prompt_method(self) -> Callable[..., Any]:
         for level in type(self).__mro__:

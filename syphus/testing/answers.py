@@ -11,6 +11,7 @@ import orjson
 from syphus.core.identity import canonical_json
 from syphus.testing.dice import Dice
 from syphus.testing.schemas import fill
+from syphus.testing.translating import draw_translations, read_translation_request
 
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _MOST_CHARACTERS = 4000
@@ -61,7 +62,7 @@ def last_user_text(messages: list[dict[str, Any]]) -> str:
 def draw_answer(
     messages: list[dict[str, Any]], body: dict[str, Any], *, pairs: int = 3, seed: int = 1
 ) -> str:
-    """The default answer: `pairs` question-answer pairs, or JSON as `response_format` asks.
+    """The default answer: `pairs` question-answer pairs, translations, or JSON as asked for.
 
     Equal messages and seed give equal answers, whatever was asked before.
     """
@@ -71,6 +72,9 @@ def draw_answer(
 
 def draw(key: str, text: str, response_format: Any, pairs: int, seed: int) -> str:
     """As `draw_answer`, for a query whose key and text are known already."""
+    translations = read_translation_request(text)
+    if translations is not None:
+        return draw_translations(translations)
     dice = Dice("answer", seed, key)
     words = [word[:_LONGEST_WORD] for word in _WORD.findall(text[:_MOST_CHARACTERS])] or ["nothing"]
     kind = response_format.get("type") if isinstance(response_format, dict) else None

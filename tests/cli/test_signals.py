@@ -14,6 +14,10 @@ import pytest
 from syphus.testing import Script, ScriptedServer
 
 NAME = ("--name", "Photos.photos", "--output_dir", "out", "--num_threads", 4)
+INTERRUPTED = """
+    def user_message(self, query):
+        raise KeyboardInterrupt
+"""
 
 
 def wait_for(due: Callable[[], bool]) -> None:
@@ -95,3 +99,12 @@ def test_two_signals_leave_at_once(desk: Any, server: ScriptedServer) -> None:
     assert {record["id"] for record in desk.read("out/valid_output.json")} == {
         f"p{number}" for number in range(40)
     }
+
+
+def test_a_signal_before_the_run_begins(desk: Any, server: ScriptedServer) -> None:
+    """Ctrl-C while annotations are read is an early stop too: status 3, no traceback."""
+    desk.write("datasets/photos.py", (desk.root / "datasets/photos.py").read_text() + INTERRUPTED)
+    done = desk.call("run", *NAME, "--base_url", server.base_url, "--model", "m")
+    assert done.status == 3
+    assert "Traceback" not in done.err
+    assert server.log.requests == 0

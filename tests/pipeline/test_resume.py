@@ -161,6 +161,7 @@ def test_ten_kills_lose_nothing_and_ask_nothing_twice(
         run = Syphus(root=tmp_path, **settings | other).run()
         assert asyncio.run(run).exit_status == 0
     assert outputs(killed) == outputs(calm)
+    assert not list(killed.rglob("*.part"))
     results = orjson.loads(outputs(killed)["valid_output"])
     assert [record["id"] for record in results] == names
     sums = [orjson.loads((folder / "meta.json").read_bytes()) for folder in (killed, calm)]

@@ -222,6 +222,22 @@ def test_odd_replies_end_as_results(job: Any, photos: Callable[..., Any]) -> Non
     assert (valid + invalid, failed) == (len(kinds), 0)
 
 
+def test_faults_that_pass_cost_no_query(job: Any, photos: Callable[..., Any]) -> None:
+    """Rate limits, server errors, resets and broken bodies are tried again, each query to its end."""
+    kinds = ["rate_limited", "server_error", "bad_gateway", "unavailable", "request_timeout"]
+    kinds += ["reset", "close_after_post", "truncated_body", "html_200", "truncated_json"]
+    faults = [
+        Fault(kind, rate=0.05, per_query_at_most=1, retry_after=0.01, retry_after_as="ms")
+        for kind in kinds
+    ]
+    job.server.play(Script(faults=faults))
+    sitting = job.run(photos(60), num_threads=16)
+    assert sum(job.server.log.faults.values()) >= 10
+    assert sitting.counts == (60, 0, 0)
+    assert sum(query.answered for query in job.server.log.queries()) == 60
+    assert sitting.requests == 60 + sum(job.server.log.faults.values())
+
+
 def test_num_threads_is_the_most_in_flight(job: Any, photos: Callable[..., Any]) -> None:
     """No more requests than that are at the server at once, and no fewer while there is work."""
     job.server.play(Script(latency=0.05))

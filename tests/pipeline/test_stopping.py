@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -96,6 +95,26 @@ def test_a_stop_keeps_what_is_in_flight(job: Any, photos: Callable[..., Any]) ->
     assert len(job.read("valid_output.json")) == 15
     job.server.play(Script())
     assert job.run(photos(40)).requests == 35
+
+
+def test_a_stop_waits_for_no_further_try(job: Any, photos: Callable[..., Any]) -> None:
+    """Requests that wait to be tried again are left for the next sitting."""
+    job.server.play(Script(faults=[Fault("unavailable", retry_after=60)]))
+
+    async def go() -> Any:
+        syphus = job.syphus(photos(3))
+        running = asyncio.create_task(syphus.run())
+        while not (snapshot := syphus.snapshot()) or snapshot.waiting < 3:
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - a snapshot tells nobody that it changed
+        syphus.stop()
+        async with asyncio.timeout(5):
+            return await running
+
+    outcome = asyncio.run(go())
+    assert outcome.exit_status == 3
+    assert outcome.snapshot.failed == 0
+    job.server.play(Script())
+    assert job.run(photos(3)).counts == (3, 0, 0)
 
 
 def test_a_key_that_is_refused_fails_no_query(job: Any, photos: Callable[..., Any]) -> None:
@@ -200,9 +219,7 @@ def test_a_failed_sync_ends_the_run(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "syphus.pipeline.run.JournalWriter", functools.partial(JournalWriter, sync=sync)
-        )
+        patch.setitem(JournalWriter.__init__.__kwdefaults__, "sync", sync)
         with pytest.raises(JournalWriteFailed, match="sync"):
             job.run(photos(300), num_threads=4)
     assert len(calls) == 1

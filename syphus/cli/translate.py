@@ -1,0 +1,85 @@
+"""`syphus translate RUN`: a finished run in more languages."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from syphus.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_KEPT = (
+    "name",
+    "dataset_version",
+    "prompt_path",
+    "query_inputs_path",
+    "slice_start",
+    "slice_end",
+    "random_sample",
+    "seed",
+    "max_reasks",
+)
+_NOT_SETTINGS = ("context", "run", "config", "no_progress", "languages")
+
+
+def translate(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(help="The run's folder, output_<name>_<version>.")],
+    languages: Annotated[
+        str, typer.Option("--languages", help="all, or some of zh,ja,es,de,fr,ko,ar. [all]")
+    ] = "all",
+    glossary: Annotated[
+        Path | None, typer.Option("--glossary", help="Terms and their forms.")
+    ] = None,
+    num_threads: Annotated[
+        int | None, typer.Option("--num_threads", help="Most requests in flight. [16]")
+    ] = None,
+    backend: Annotated[
+        Literal["auto", "openai", "local"] | None,
+        typer.Option("--backend", help="auto: an endpoint if one is set, else the local model."),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="The model that translates.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base_url", help="Any OpenAI-compatible endpoint.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file of settings and deployments.")
+    ] = None,
+    rpm: Annotated[int | None, typer.Option("--rpm", help="Requests per minute.")] = None,
+    tpm: Annotated[int | None, typer.Option("--tpm", help="Tokens per minute.")] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", help="US dollars that the run may cost in all.")
+    ] = None,
+    max_reasks: Annotated[
+        int | None, typer.Option("--max_reasks", help="How often a pair is asked for again. [1]")
+    ] = None,
+    *,
+    no_progress: Annotated[bool, typer.Option("--no_progress", help="Draw no progress.")] = False,
+) -> int:
+    """Translate the pairs of an earlier run; asks only for what isn't there yet."""
+    flags = {key: value for key, value in locals().items() if key not in _NOT_SETTINGS}
+    from syphus.cli.run import run_plan  # noqa: PLC0415 - not needed by --help
+    from syphus.core.languages import choose_languages  # noqa: PLC0415
+    from syphus.core.settings import environment, load_settings  # noqa: PLC0415
+    from syphus.export.run_file import read_run_file  # noqa: PLC0415
+    from syphus.pipeline.plan import make_plan  # noqa: PLC0415
+
+    facts = read_run_file(run)
+    if not facts:
+        raise SettingsError(f"{run} is no run's folder: it has no run.json")
+    kept = {name: facts["settings"].get(name) for name in _KEPT}
+    given = {name: value for name, value in flags.items() if value is not None}
+    asked = _joined((*facts.get("languages", ()), *choose_languages(languages)))
+    settings = load_settings(
+        {**kept, **given, "languages": asked, "output_dir": run}, config=config
+    )
+    plan = make_plan(settings, root=context.obj, env=environment(), only_translate=True)
+    return run_plan(plan, settings, progress=not no_progress)
+
+
+def _joined(codes: Iterable[Any]) -> str:
+    return ",".join(dict.fromkeys(map(str, codes))) or "none"
