@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WRONG_INPUT = 2
 STOPPED_EARLY = 3
+# What typer makes of Ctrl-C.
+_INTERRUPTED = 130
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the shape of an option's callback
@@ -63,7 +65,7 @@ def run_app(arguments: list[str], *, root: Path) -> int:
         result = command.main(arguments, prog_name="syphus", standalone_mode=False, obj=root)
     except typer.Exit as finish:
         return finish.exit_code
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         return STOPPED_EARLY
     except JournalWriteFailed as error:
         return _complain(error, STOPPED_EARLY)
@@ -73,7 +75,8 @@ def run_app(arguments: list[str], *, root: Path) -> int:
         if hasattr(error, "format_message"):
             return _complain(error.format_message(), WRONG_INPUT)
         raise
-    return result if isinstance(result, int) else 0
+    status = result if isinstance(result, int) else 0
+    return STOPPED_EARLY if status == _INTERRUPTED else status
 
 
 def _complain(problem: object, status: int) -> int:

@@ -50,6 +50,18 @@ def _first(env: Mapping[str, str], *names: str) -> str | None:
     return next((env[name].strip() for name in names if env.get(name, "").strip()), None)
 
 
+def _chosen(settings: Settings, name: str, from_environment: str | None) -> str | None:
+    """A flag, else the environment, else the settings file."""
+    value: str | None = getattr(settings, name)
+    if name in settings.from_file:
+        return from_environment or value
+    return value or from_environment
+
+
+def _chosen_model(settings: Settings, env: Mapping[str, str]) -> str | None:
+    return _chosen(settings, "model", _first(env, "OPENAI_API_ENGINE", "OPENAI_MODEL"))
+
+
 def _api_type(env: Mapping[str, str]) -> str | None:
     spelled = _first(env, "OPENAI_API_TYPE")
     if spelled is None:
@@ -63,7 +75,7 @@ def _api_type(env: Mapping[str, str]) -> str | None:
 
 def _from_environment(settings: Settings, env: Mapping[str, str]) -> tuple[Deployment, ...]:
     api_type = _api_type(env)
-    base_url = settings.base_url or _first(env, "OPENAI_API_BASE", "OPENAI_BASE_URL")
+    base_url = _chosen(settings, "base_url", _first(env, "OPENAI_API_BASE", "OPENAI_BASE_URL"))
     if base_url is None and api_type in (None, "azure", "azure_ad", "azuread"):
         base_url = _first(env, "AZURE_OPENAI_ENDPOINT")
         if base_url is not None:
@@ -72,7 +84,7 @@ def _from_environment(settings: Settings, env: Mapping[str, str]) -> tuple[Deplo
         has_key = _first(env, "OPENAI_API_KEY") is not None
         if api_type == "local" or (api_type is None and not has_key):
             return _no_endpoint(settings)
-    model = settings.model or _first(env, "OPENAI_API_ENGINE", "OPENAI_MODEL")
+    model = _chosen_model(settings, env)
     if api_type in ("azure", "azure_ad", "azuread"):
         return (_azure(settings, env, base_url=base_url, model=model, entra=api_type != "azure"),)
     key = _first(env, "OPENAI_API_KEY")
@@ -152,7 +164,7 @@ def _from_entry(
         raise SettingsError(
             f"{where}: {url} wants a key: set api_key, api_key_env or OPENAI_API_KEY"
         )
-    model = entry.model or settings.model or _first(env, "OPENAI_API_ENGINE", "OPENAI_MODEL")
+    model = entry.model or _chosen_model(settings, env)
     if entry.api_type == "azure" and not model:
         raise SettingsError(f"{where}.model: Azure needs the deployment's name")
     return _deployment(

@@ -54,7 +54,8 @@ class Settings(_Strict):
 
     `rpm` and `tpm` are requests and tokens per minute, `budget` US dollars, `timeout` seconds an
     attempt may take in all, `languages` the targets of translation, `max_reasks` how often a reply
-    without a pair, or a pair without a translation, is asked for again.
+    without a pair, or a pair without a translation, is asked for again. `from_file` names the
+    fields that stand in the settings file alone: the environment goes before them.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -82,6 +83,7 @@ class Settings(_Strict):
     glossary: Path | None = None
     redo: Literal["failed", "truncated", "invalid"] | None = None
     deployments: tuple[DeploymentEntry, ...] = ()
+    from_file: frozenset[str] = frozenset()
 
     @property
     def folder(self) -> Path:
@@ -118,7 +120,8 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
     except ValidationError as error:
         raise SettingsError(_explain(error, where=f"--config {config}: ")) from None
     try:
-        return Settings.model_validate({**from_file, **given})
+        weak = frozenset(from_file) - frozenset(given)
+        return Settings.model_validate({**from_file, **given, "from_file": weak})
     except ValidationError as error:
         raise SettingsError(_explain(error, where="--")) from None
 

@@ -59,7 +59,8 @@ class Plan:
     @property
     def model(self) -> str:
         """The model's name; empty where only the server can tell."""
-        if self.settings.model and not self.is_local:
+        named = self.settings.model and "model" not in self.settings.from_file
+        if named and self.settings.model and not self.is_local:
             return self.settings.model
         return self.deployments[0].model if self.deployments else "embedded"
 

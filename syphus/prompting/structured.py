@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def response_format(model: type[BaseModel]) -> bytes:
@@ -17,13 +20,25 @@ def response_format(model: type[BaseModel]) -> bytes:
     is written after its answer is a worse one. Strict mode wants every property required and no
     others allowed, in every object.
     """
-    schema = _strict(model.model_json_schema())
+    schema = _strict(_inlined(model.model_json_schema()))
     return orjson.dumps(
         {
             "type": "json_schema",
-            "json_schema": {"name": model.__name__[:64], "schema": schema, "strict": True},
+            "json_schema": {
+                "name": _NOT_A_NAME.sub("_", model.__name__)[:64],
+                "schema": schema,
+                "strict": True,
+            },
         }
     )
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a recursive model, whose root is only a reference to one of its parts."""
+    if "$ref" not in schema:
+        return schema
+    part = schema["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    return {**part, "$defs": schema["$defs"]}
 
 
 def _strict(schema: Any) -> Any:
@@ -31,6 +46,8 @@ def _strict(schema: Any) -> Any:
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
+    if isinstance(schema.get("$ref"), str):
+        return {"$ref": schema["$ref"]}  # strict mode allows nothing beside a reference
     strict = {name: _strict(part) for name, part in schema.items() if name != "default"}
     if isinstance(schema.get("properties"), dict):
         strict["properties"] = {n: _strict(part) for n, part in schema["properties"].items()}

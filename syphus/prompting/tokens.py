@@ -51,7 +51,7 @@ def _load_vocabulary(model: str) -> Callable[[str], list[int]] | None:
         return None
     try:
         encoding = bpe_openai.encoding_for_model(model)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RuntimeError):
         encoding = bpe_openai.get_encoding("o200k_base")
     encode: Callable[[str], list[int]] = encoding.encode_ordinary
     return encode

@@ -31,15 +31,15 @@ _WORDS = {
     ),
     "de": (
         (
-            "auf dem Bild sieht man viele Leute die langsam über die Straße gehen während sich an den "
-            "Häusern im Hintergrund nichts verändert hat"
+            "auf dem Bild sieht man viele Leute die langsam über die Straße gehen während sich an "
+            "den Häusern im Hintergrund nichts verändert hat"
         ),
         1.1,
     ),
     "fr": (
         (
-            "sur cette image on peut voir plusieurs personnes qui marchent lentement dans la rue alors "
-            "que les bâtiments du fond ne semblent pas avoir changé"
+            "sur cette image on peut voir plusieurs personnes qui marchent lentement dans la rue "
+            "alors que les bâtiments du fond ne semblent pas avoir changé"
         ),
         1.15,
     ),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from syphus.translation.check_source import WORD, is_names, split_sentences
+from syphus.translation.check_source import is_names, split_sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from syphus.translation.check_source import Source
 
 COPIED: Final = "it is a copy of the source"
@@ -19,20 +21,16 @@ _ANSWERS: Final = frozenset({"yes", "none", "true", "false", "both", "neither", 
 _SHARING: Final = frozenset({"es", "de", "fr"})
 
 
-def find_copy_fault(text: str, prose: str, source: Source, language: str) -> str | None:
+def find_copy_fault(prose: str, words: Sequence[str], source: Source, language: str) -> str | None:
     """Return that the text, or a sentence of five words or more, is the source's, or None.
 
     Case and punctuation make no difference. Texts of names, without letters, and single words that
-    a language may share with English are no copies. `prose` is `text` without its kept items.
+    a language may share with English are no copies. `prose` is the text without its kept
+    items, `words` are its words in lower case.
     """
-    if (
-        source.words
-        and prose[:1].isascii()
-        and tuple(WORD.findall(prose.lower())) == source.words
-        and not _may_stay(source, language)
-    ):
+    if words and words == source.words and not _may_stay(source, language):
         return COPIED
-    if source.sentences and not source.sentences.isdisjoint(split_sentences(text)):
+    if source.sentences and not source.sentences.isdisjoint(split_sentences(prose)):
         return _SENTENCE_COPIED
     return None
 

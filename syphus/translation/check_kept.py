@@ -47,6 +47,7 @@ _NAMES: Final = {
     "placeholder": "placeholder",
     "timestamp": "timestamp",
 }
+_ADDED: Final = frozenset({"code", "timestamp"})
 _HOURS: Final = 24
 
 
@@ -75,14 +76,15 @@ def split_kept(text: str) -> tuple[str, Items]:
 def find_kept_fault(source: Items, text: Items, prose: str) -> str | None:
     """Return what the translation lost, changed or added of the kept items, or None.
 
-    A timestamp may stand in it more often, because a clock time may be written as one ("5 p.m." as
-    "17:00"), and a clock time in the way of the language ("10:30" as "10 h 30").
+    Code spans and timestamps may be added: a term may be set as code, and "5 p.m." be told as
+    "17:00". A clock time may be told in the way of the language: "10:30" as "10 h 30". `prose` is
+    the translation without its kept items.
     """
     if source == text:
         return None
     for (kind, value), count in source.items():
         found = text.get((kind, value), 0)
-        if found == count or (kind == "timestamp" and found > count):
+        if found == count or (kind in _ADDED and found > count):
             continue
         if kind == "timestamp" and _tells_clock_time(value, prose):
             continue
@@ -90,7 +92,7 @@ def find_kept_fault(source: Items, text: Items, prose: str) -> str | None:
             return f"the {_NAMES[kind]} {value} is missing"
         return f"the {_NAMES[kind]} {value} is there {found} times, not {count}"
     for kind, value in text:
-        if kind != "timestamp" and (kind, value) not in source:
+        if kind not in _ADDED and (kind, value) not in source:
             return f"the {_NAMES[kind]} {value} is not in the source"
     return None
 

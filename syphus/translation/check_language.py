@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from syphus.core.languages import LANGUAGES
 from syphus.translation.check_finding import Finding
 from syphus.translation.check_han import count_outside, find_han_fault
-from syphus.translation.check_latin import name_language, name_other_language
-from syphus.translation.check_source import WORD, is_names
+from syphus.translation.check_latin import is_english, name_language, name_other_language
+from syphus.translation.check_source import find_words, is_names
 
 if TYPE_CHECKING:
     from syphus.translation.check_source import Source
@@ -52,54 +52,69 @@ _LETTERS: Final = {
 # Real translations of the catalogues measured have at least half of these letters in 99.5 of 100
 # texts; texts in another script have none.
 _OWN_SHARE: Final = 1 / 3
-# Of 10,000 Japanese texts without kana the longest has 8 characters, and 1 in 100 texts has fewer
-# kana than a tenth.
-_KANJI_ONLY: Final = 8
+# A Chinese character or a Korean syllable says as much as two to three letters.
+_LETTERS_PER_SIGN: Final = 2
+_LATIN: Final = frozenset({"es", "de", "fr"})
+# Of 10,000 Japanese texts without kana the longest has 9 characters, those with a source of four
+# words or more are 1 in 1,000, and 1 in 100 texts has fewer kana than a tenth.
+_KANJI_ONLY: Final = 9
+_NEEDS_KANA: Final = 4
 _KANA_SHARE: Final = 0.2
 _KANA_IN_CHINESE: Final = 0.15
 _PERSIAN_SHARE: Final = 0.05
 
 
-def check_language(prose: str, source: Source, language: str) -> Finding:
-    """Judge the language of a translation. `prose` is the text without its kept items."""
-    own = sum(map(len, _OWN[language].findall(prose)))
-    if language in ("es", "de", "fr"):
-        return _check_latin(prose, source, language, own)
+def check_language(prose: str, words: list[str], source: Source, language: str) -> Finding:
+    """Judge the language of a translation. `prose` is the text without its kept items.
+
+    `words` are its words in lower case.
+    """
     foreign = [
         word for word in _FOREIGN[language].findall(prose.lower()) if word not in source.vocabulary
     ]
+    if language in _LATIN:
+        return _check_latin(prose, words, source, language, sum(map(len, foreign)))
+    own = sum(map(len, _OWN[language].findall(prose)))
     if not own:
-        if not foreign and is_names(prose):
-            return Finding(unjudged=True)
-        return _refuse(language, _name_script(prose))
+        return _check_without_letters(prose, words, foreign, language)
     if own < (own + sum(map(len, foreign))) * _OWN_SHARE:
         return _refuse(language, _name_script("".join(foreign)))
-    if language == "zh":
-        return _check_chinese(prose, own)
     if language == "ja":
-        return _check_japanese(prose, own)
-    if language == "ar" and len(_NOT_ARABIC.findall(prose)) > max(1, own * _PERSIAN_SHARE):
-        return _refuse(language, "Persian or Urdu")
-    return Finding()
+        return _check_japanese(prose, own, source.vocabulary.difference(words))
+    fault = None
+    if language == "zh":
+        fault = _find_chinese_fault(prose, own)
+    elif language == "ar" and len(_NOT_ARABIC.findall(prose)) > max(1, own * _PERSIAN_SHARE):
+        fault = "Persian or Urdu"
+    return _refuse(language, fault) if fault else Finding()
 
 
-def _check_latin(prose: str, source: Source, language: str, own: int) -> Finding:
-    if not prose.isascii():
-        foreign = _FOREIGN[language].findall(prose)
-        if own < (own + sum(map(len, foreign))) * (1 - _OWN_SHARE):
-            return _refuse(language, _name_script("".join(foreign)))
-    other, unjudged = name_other_language(WORD.findall(prose.lower()), source, language)
+def _check_without_letters(
+    prose: str, words: list[str], foreign: list[str], language: str
+) -> Finding:
+    if foreign or not is_names(prose) or is_english(words):
+        return _refuse(language, _name_script(prose))
+    return Finding(unjudged=True)
+
+
+def _check_latin(
+    prose: str, words: list[str], source: Source, language: str, foreign: int
+) -> Finding:
+    if foreign and foreign * _LETTERS_PER_SIGN > sum(
+        len(word) for word in words if word.isascii() and word not in source.vocabulary
+    ):
+        return _refuse(language, _name_script("".join(_FOREIGN[language].findall(prose))))
+    other, unjudged = name_other_language(words, source, language)
     return _refuse(language, other) if other else Finding(unjudged=unjudged)
 
 
-def _check_chinese(prose: str, own: int) -> Finding:
+def _find_chinese_fault(prose: str, own: int) -> str | None:
     if len(_KANA.findall(prose)) > own * _KANA_IN_CHINESE:
-        return _refuse("zh", "Japanese")
-    fault = find_han_fault("".join(_HAN.findall(prose)))
-    return _refuse("zh", fault) if fault else Finding()
+        return "Japanese"
+    return find_han_fault("".join(_HAN.findall(prose)))
 
 
-def _check_japanese(prose: str, own: int) -> Finding:
+def _check_japanese(prose: str, own: int, said: frozenset[str]) -> Finding:
     han = "".join(_HAN.findall(prose))
     kana = own - len(han)
     if kana > own * _KANA_SHARE:
@@ -107,7 +122,7 @@ def _check_japanese(prose: str, own: int) -> Finding:
     strange = count_outside(han, "shift_jis")
     if kana:
         return _refuse("ja", "Chinese") if strange > 1 else Finding()
-    if strange or len(han) > _KANJI_ONLY:
+    if strange or len(han) > _KANJI_ONLY or len(said) >= _NEEDS_KANA:
         return _refuse("ja", "Chinese")
     return Finding(unjudged=True)
 
@@ -119,7 +134,7 @@ def _name_script(text: str) -> str:
     name = max(sizes, key=sizes.__getitem__)
     if not sizes[name]:
         return "another language"
-    return name_language(WORD.findall(text.lower())) if name == "English" else name
+    return name_language(find_words(text)) if name == "English" else name
 
 
 def _refuse(language: str, found: str) -> Finding:

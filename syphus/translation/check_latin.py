@@ -101,6 +101,11 @@ def _judge(text: str, size: int, language: str) -> tuple[str | None, bool]:
     return None, margin < 0
 
 
+def is_english(words: list[str]) -> bool:
+    """Whether words that may all be names are more likely English: "Administrative Area"."""
+    return sum(map(len, words)) >= _SHORT and _leads(words, "en", "")
+
+
 def _leads(words: list[str], code: str, language: str) -> bool:
     peers, _ = _load_detectors()
     other, margin = _compare(peers.detect_details(" ".join(words)[:_WINDOW]).scores, language)

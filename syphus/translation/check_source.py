@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from syphus.translation.check_kept import Items
     from syphus.translation.check_numbers import Number
 
-WORD: Final = re.compile(r"[^\W\d_]+")
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _SENTENCE_END: Final = re.compile("[.!?\n\u3002\uff01\uff1f\u061f]+")
 _AROUND_SENTENCE: Final = " \t\"'\u201c\u201d()"
-_LOWER_WORD: Final = re.compile(r"(?<![^\W\d_])[a-z]+(?![^\W\d_])")
+_COMMON_WORD: Final = re.compile(r"(?<![^\W\d_])[a-z]+(?![^\W\d_])")
 _SENTENCE_WORDS: Final = 5
 # The pairs of a query are checked together: 8 pairs of two texts, each in seven languages.
 _REMEMBERED: Final = 16
@@ -29,14 +29,15 @@ class Source:
     """A source text and its parts.
 
     `prose` is the text without kept items; `words` are its words in lower case, `vocabulary` the
-    same as a set; `sentences` those that a translation can't have by chance: five words or more.
+    same as a set; `sentences` are those that a translation can't have by chance: five words that
+    are no names, or more.
     """
 
     text: str
     prose: str
     items: Items
     numbers: tuple[Number, ...]
-    words: tuple[str, ...]
+    words: list[str]
     vocabulary: frozenset[str]
     sentences: frozenset[str]
 
@@ -45,7 +46,7 @@ class Source:
 def read_source(text: str) -> Source:
     """Take a source text apart. The last few are remembered, for the next language's check."""
     prose, items = split_kept(write_plain_digits(text))
-    words = tuple(WORD.findall(prose.lower()))
+    words = find_words(prose)
     return Source(
         text=text,
         prose=prose,
@@ -53,19 +54,24 @@ def read_source(text: str) -> Source:
         numbers=find_numbers(prose),
         words=words,
         vocabulary=frozenset(words),
-        sentences=frozenset(filter(_is_long, split_sentences(text))),
+        sentences=frozenset(filter(_is_long, split_sentences(prose))),
     )
 
 
-def split_sentences(text: str) -> list[str]:
+def find_words(prose: str) -> list[str]:
+    """Return the words of a text in lower case: letters without digits or signs between them."""
+    return _WORD.findall(prose.lower())
+
+
+def split_sentences(prose: str) -> list[str]:
     """Return the sentences of a text in any of the languages, without what ends them."""
-    return [part.strip(_AROUND_SENTENCE) for part in _SENTENCE_END.split(text)]
+    return [part.strip(_AROUND_SENTENCE) for part in _SENTENCE_END.split(prose)]
 
 
 def _is_long(sentence: str) -> bool:
-    return len(_LOWER_WORD.findall(sentence)) >= _SENTENCE_WORDS
+    return len(_COMMON_WORD.findall(sentence)) >= _SENTENCE_WORDS
 
 
 def is_names(prose: str) -> bool:
     """Whether the words of a text are all names or abbreviations: none is in lower case."""
-    return _LOWER_WORD.search(prose) is None
+    return _COMMON_WORD.search(prose) is None

@@ -16,7 +16,7 @@ from syphus.translation.check_kept import find_kept_fault, split_kept
 from syphus.translation.check_language import check_language
 from syphus.translation.check_length import find_length_fault
 from syphus.translation.check_numbers import find_number_fault
-from syphus.translation.check_source import read_source
+from syphus.translation.check_source import find_words, read_source
 from syphus.translation.check_talk import find_talk_fault
 from syphus.translation.check_text import (
     has_added_controls,
@@ -47,9 +47,10 @@ def check_translation(
         return Finding(reason=reason)
     known = read_source(source)
     prose, items = split_kept(write_plain_digits(text))
-    if reason := find_copy_fault(text, prose, known, language):
+    words = find_words(prose)
+    if reason := find_copy_fault(prose, words, known, language):
         return Finding(reason=reason)
-    finding = check_language(prose, known, language)
+    finding = check_language(prose, words, known, language)
     if not finding.ok:
         return finding
     reason = (

@@ -29,8 +29,9 @@ TOKEN_RATIOS: Final = {
     "zh": 1.03,
 }
 _UNKNOWN_RATIO: Final = 1.5
-# Three quarters of the tokens that a completion may have by default: texts differ from the average.
 MOST_TOKENS: Final = 1536
+# An estimate may fill so much of what the endpoint allows: texts differ from the average.
+_FILLED: Final = 0.75
 # Names, quotes and brackets around one text; measured on the example: 79 tokens for 28 texts.
 _TOKENS_AROUND_TEXT: Final = 3
 
@@ -61,13 +62,15 @@ def chunk_pairs(
     """Divides the pairs of one query, in their order, over requests.
 
     A request's completion is estimated to stay within `most_tokens`, and it has at most
-    `MOST_PAIRS` pairs. A pair that is larger than that travels alone. If even that is more than
-    `max_tokens`, where the endpoint would cut it off, its languages are divided too.
+    `MOST_PAIRS` pairs. A pair that is larger than that travels alone. If it takes more than three
+    quarters of `max_tokens`, where the endpoint cuts a completion off, its languages are divided
+    too.
     """
     codes = tuple(sorted(set(languages)))
     if not codes:
         return []
-    bound = most_tokens if max_tokens is None else min(most_tokens, max_tokens)
+    room = math.inf if max_tokens is None else max_tokens * _FILLED
+    bound = min(most_tokens, room)
     chunks: list[Chunk] = []
     together: list[SourcePair] = []
     used = 0
@@ -76,10 +79,10 @@ def chunk_pairs(
         if together and (used + size > bound or len(together) == MOST_PAIRS):
             chunks.append(Chunk(pairs=tuple(together), languages=codes))
             together, used = [], 0
-        if max_tokens is not None and size > max_tokens:
+        if size > room:
             source = count_tokens(pair.instruction) + count_tokens(pair.answer)
             chunks += [
-                Chunk(pairs=(pair,), languages=part) for part in _divide(codes, source, max_tokens)
+                Chunk(pairs=(pair,), languages=part) for part in _divide(codes, source, room)
             ]
         else:
             together.append(pair)
@@ -89,10 +92,10 @@ def chunk_pairs(
     return chunks
 
 
-def _divide(languages: Sequence[str], source: int, max_tokens: int) -> list[tuple[str, ...]]:
+def _divide(languages: Sequence[str], source: int, room: float) -> list[tuple[str, ...]]:
     parts: list[tuple[str, ...]] = [()]
     for code in languages:
-        if parts[-1] and _size(source, (*parts[-1], code)) > max_tokens:
+        if parts[-1] and _size(source, (*parts[-1], code)) > room:
             parts.append(())
         parts[-1] += (code,)
     return parts

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from syphus.core.records import Rejected
+from syphus.translation.check_text import normalise
 from syphus.translation.objects import decode_objects, mend_object
 from syphus.translation.shape import FIELDS
 from syphus.translation.values import ReadTranslations, Translated, Untranslated
@@ -73,10 +74,8 @@ class _Wanted:
     pairs: Sequence[SourcePair]
     languages: tuple[str, ...]
 
-    def each(self) -> Iterator[_Key]:
-        for pair in self.pairs:
-            for code in self.languages:
-                yield pair.number, code
+    def each(self) -> Iterator[tuple[SourcePair, str]]:
+        return product(self.pairs, self.languages)
 
 
 @dataclass(slots=True)
@@ -100,8 +99,8 @@ def _say_withheld(text: str | None, finish_reason: str, refusal: str | None) -> 
 
 def _reject(text: str, reason: str, wanted: _Wanted) -> ReadTranslations:
     missing = {
-        (number, code): Untranslated(number=number, language=code, reason=reason)
-        for number, code in wanted.each()
+        (pair.number, code): Untranslated(number=pair.number, language=code, reason=reason)
+        for pair, code in wanted.each()
     }
     return ReadTranslations(missing=missing, rejected=Rejected(response=text, reason=reason))
 
@@ -120,12 +119,13 @@ def _read(value: Any, wanted: _Wanted, absence: str | None) -> ReadTranslations:
     found = _collect(value, wanted)
     given: dict[_Key, Translated] = {}
     missing: dict[_Key, Untranslated] = {}
-    for number, code in wanted.each():
+    for pair, code in wanted.each():
+        number = pair.number
         texts: dict[str, str] = {}
         reasons: list[str] = []
         values = {name: found.texts.get((number, code, name), []) for name in FIELDS}
         for name in FIELDS:
-            text, reason = _choose(values[name], name)
+            text, reason = _choose(values[name], name, getattr(pair, name))
             if reason is None:
                 texts[name] = text
             else:
@@ -146,9 +146,9 @@ def _read(value: Any, wanted: _Wanted, absence: str | None) -> ReadTranslations:
     return ReadTranslations(given=given, missing=missing, extra_keys=found.extra_keys)
 
 
-def _choose(values: Sequence[Any], name: str) -> tuple[str, str | None]:
+def _choose(values: Sequence[Any], name: str, source: str) -> tuple[str, str | None]:
     """The one text among `values`, or why there is none."""
-    texts = {_clean(value) for value in values if isinstance(value, str)} - {""}
+    texts = {normalise(value, source=source) for value in values if isinstance(value, str)} - {""}
     if len(texts) > 1:
         return "", f"the {name} is given more than once"
     if not texts:
@@ -156,10 +156,6 @@ def _choose(values: Sequence[Any], name: str) -> tuple[str, str | None]:
         state = "empty" if any(kinds) else "not text" if kinds else "missing"
         return "", f"the {name} is {state}"
     return texts.pop(), None
-
-
-def _clean(text: str) -> str:
-    return unicodedata.normalize("NFC", text.strip())
 
 
 def _collect(value: Any, wanted: _Wanted) -> _Found:

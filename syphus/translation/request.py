@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from syphus.core.durable import dump
-from syphus.translation.glossary import occurring
+from syphus.translation.check_glossary import terms_in
 from syphus.translation.shape import describe_format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from syphus.translation.values import Chunk, Term
+    from syphus.translation.check_glossary import Glossary
+    from syphus.translation.values import Chunk
 
 _KEEP: Final = "keep"
 _LONGEST_REASON: Final = 300
@@ -20,7 +21,7 @@ _LONGEST_REASON: Final = 300
 def write_request(
     chunk: Chunk,
     *,
-    glossary: Sequence[Term] = (),
+    glossary: Glossary | None = None,
     reasons: Mapping[tuple[int, str], str] | None = None,
     describe: bool = False,
 ) -> str:
@@ -37,7 +38,7 @@ def write_request(
             for place, pair in enumerate(chunk.pairs, 1)
         },
     }
-    if lines := _glossary_lines(chunk, glossary):
+    if glossary and (lines := _glossary_lines(chunk, glossary)):
         request["glossary"] = lines
     if rejected := _rejected(chunk, reasons or {}):
         request["rejected"] = rejected
@@ -45,14 +46,14 @@ def write_request(
     return f"{text}\n\n{describe_format(chunk)}" if describe else text
 
 
-def _glossary_lines(chunk: Chunk, glossary: Sequence[Term]) -> dict[str, dict[str, str] | str]:
-    texts = [text for pair in chunk.pairs for text in (pair.instruction, pair.answer)]
+def _glossary_lines(chunk: Chunk, glossary: Glossary) -> dict[str, dict[str, str] | str]:
     lines: dict[str, dict[str, str] | str] = {}
-    for term in occurring(glossary, texts):
-        forms = {code: term.forms[code] for code in chunk.languages if code in term.forms}
-        stays = len(forms) == len(chunk.languages) and set(forms.values()) == {term.term}
-        if forms:
-            lines[term.term] = _KEEP if stays else forms
+    for text in (text for pair in chunk.pairs for text in (pair.instruction, pair.answer)):
+        for term in terms_in(text, glossary):
+            forms = {code: term.forms[code] for code in chunk.languages if code in term.forms}
+            stays = len(forms) == len(chunk.languages) and set(forms.values()) == {term.term}
+            if forms:
+                lines[term.term] = _KEEP if stays else forms
     return lines
 
 

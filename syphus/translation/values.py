@@ -47,7 +47,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translated:
-    """One pair in one language, as the reply has it: NFC, trimmed, not yet checked."""
+    """One pair in one language, as the reply has it: `normalise`d, not yet checked."""
 
     language: str
     instruction: str

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ import orjson
 import pytest
 
 from syphus.cli.app import run_app
-from syphus.cli.run import run
 from syphus.prompting import tokens
 from syphus.testing import ScriptedServer
 
@@ -28,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(ROOT / "main.py"))
 NAME = "Photos.photos"
 LONGEST_LINE = 700
-NO_TRANSLATION = ("--languages", "none") if "languages" in signature(run).parameters else ()
+NO_TRANSLATION = ("--languages", "none")
 PROMPT = {
     "system_message": "Write pairs about the photo.",
     "in_context": [
@@ -64,7 +62,10 @@ class Done:
 
 @dataclass
 class Desk:
-    """A working folder with a plugin, a prompt and annotations; `env` is all a process gets."""
+    """A working folder with a plugin, a prompt and annotations; `env` is all a process gets.
+
+    Runs have only their first stage.
+    """
 
     root: Path
     capsys: pytest.CaptureFixture[str]
@@ -187,11 +188,11 @@ def refuse(
 ) -> Callable[..., str]:
     """Runs a command that must be refused; gives the line that says why."""
 
-    def try_to_run(*arguments: object, name: str = NAME, endpoint: bool = True) -> str:
+    def run(*arguments: object, name: str = NAME, endpoint: bool = True) -> str:
         reach = ("--base_url", server.base_url, "--model", "m") if endpoint else ()
         return refused(desk.call("run", "--name", name, *reach, *arguments))
 
-    return try_to_run
+    return run
 
 
 @dataclass

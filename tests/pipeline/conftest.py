@@ -15,7 +15,6 @@ import orjson
 import pytest
 
 from syphus import AbstractDataset, Syphus
-from syphus.core.settings import Settings
 from syphus.pipeline.run import Outcome
 from syphus.prompting import tokens
 from syphus.testing import Script, ScriptedServer
@@ -27,7 +26,7 @@ PROMPT = {
         {"role": "assistant", "content": "Question: What is it?\nAnswer: A boat."},
     ],
 }
-NO_TRANSLATION = {"languages": "none"} if "languages" in Settings.model_fields else {}
+NO_TRANSLATION = {"languages": "none"}
 OUTPUTS = (
     "query_input.json",
     "valid_output.json",

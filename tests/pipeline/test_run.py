@@ -223,7 +223,7 @@ def test_odd_replies_end_as_results(job: Any, photos: Callable[..., Any]) -> Non
 
 
 def test_faults_that_pass_cost_no_query(job: Any, photos: Callable[..., Any]) -> None:
-    """Rate limits, server errors, resets and broken bodies are tried again, each query to its end."""
+    """Rate limits, server errors, resets and broken bodies are tried again to the end."""
     kinds = ["rate_limited", "server_error", "bad_gateway", "unavailable", "request_timeout"]
     kinds += ["reset", "close_after_post", "truncated_body", "html_200", "truncated_json"]
     faults = [

@@ -104,8 +104,8 @@ def test_a_stop_waits_for_no_further_try(job: Any, photos: Callable[..., Any]) -
     async def go() -> Any:
         syphus = job.syphus(photos(3))
         running = asyncio.create_task(syphus.run())
-        while not (snapshot := syphus.snapshot()) or snapshot.waiting < 3:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - a snapshot tells nobody that it changed
+        while not (now := syphus.snapshot()) or now.waiting < 3:  # noqa: ASYNC110 - it isn't told
+            await asyncio.sleep(0.01)
         syphus.stop()
         async with asyncio.timeout(5):
             return await running

@@ -60,7 +60,9 @@ def test_everything_is_asked_once(
 def test_the_bounds_are_kept(
     pairs: list[SourcePair], languages: set[str], most_tokens: int, max_tokens: int | None
 ) -> None:
-    """Only a pair alone may be over the first bound, only one text alone over the second."""
+    """Only a pair alone may be over the first bound, only one language alone over three quarters of
+    the second.
+    """
     for chunk in chunk_pairs(
         pairs,
         languages=languages,
@@ -72,7 +74,7 @@ def test_the_bounds_are_kept(
         if len(chunk.pairs) > 1:
             assert size_of(chunk) <= most_tokens
         if max_tokens is not None and len(chunk.pairs) * len(chunk.languages) > 1:
-            assert size_of(chunk) <= max_tokens
+            assert size_of(chunk) <= max_tokens * 0.75
 
 
 @given(PAIRS, LANGUAGES, BOUNDS)
@@ -89,7 +91,7 @@ def test_no_request_could_have_been_saved(
 def test_a_pair_too_large_for_the_endpoint_is_divided_by_language() -> None:
     """Its languages go over as few requests as hold them; the others' stay together."""
     pairs = make_pairs([10, 300, 10, 10])
-    chunks = chunk_pairs(pairs, languages=CODES, count_tokens=len, most_tokens=900, max_tokens=900)
+    chunks = chunk_pairs(pairs, languages=CODES, count_tokens=len, most_tokens=900, max_tokens=1200)
     assert [[pair.number for pair in chunk.pairs] for chunk in chunks] == [
         [1],
         [2],

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syphus.core.identity import canonical_json
+from syphus.core.languages import LANGUAGES, TARGETS
 from syphus.core.records import RequestShape, Sampling
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import TOKENS_PER_MESSAGE, TokenCounter
@@ -18,7 +19,7 @@ from syphus.translation.request import write_request
 from syphus.translation.shape import response_format
 from syphus.translation.values import SourcePair
 
-CODES = ("ar", "de", "es", "fr", "ja", "ko", "zh")
+CODES = tuple(sorted(TARGETS))
 KEPT = re.compile(r"<\w+>|\{\w+\}|\d+(?::\d+)?")
 SCRIPTS = {
     "ar": re.compile("[\u0621-\u064a]"),
@@ -114,4 +115,4 @@ def test_the_system_message_names_each_language_and_says_json() -> None:
     """Endpoints refuse json_object where no message has the word JSON."""
     message = load_prefix().system_message
     assert "JSON" in message
-    assert all(re.search(rf"\b{code} [A-Z]", message) for code in CODES)
+    assert all(f"{code} {LANGUAGES[code].name}" in message for code in CODES)
