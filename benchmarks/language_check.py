@@ -25,6 +25,7 @@ from syphus.core.languages import TARGETS
 from syphus.translation.check_copy import find_copy_fault
 from syphus.translation.check_kept import split_kept
 from syphus.translation.check_language import check_language
+from syphus.translation.check_length import LONG, SHORTEST
 from syphus.translation.check_source import find_words, read_source
 from syphus.translation.check_text import write_plain_digits
 from syphus.translation.checks import Finding, check_translation, normalise
@@ -183,21 +184,19 @@ def time_once(
 
 
 def measure_length(catalogues: dict[str, dict[str, str]]) -> list[list[str]]:
-    """Of each language: percentiles of characters in the translation per character in the source."""
+    """Of each language and size: characters of the translation per character of the source."""
     rows = []
     for language in TARGETS:
-        ratios = sorted(
-            len(split_kept(text)[0].strip()) / len(split_kept(source)[0].strip())
-            for source, text in catalogues[language].items()
-            if is_sentence(source, whole=False) and source != text
-        )
-        marks = (0, 0.005, 0.01, 0.5, 0.99, 0.995, 1)
-        rows.append(
-            [
-                language,
-                *(f"{ratios[min(len(ratios) - 1, int(len(ratios) * q))]:.2f}" for q in marks),
-            ]
-        )
+        for least, most, name in ((SHORTEST, LONG, "20-99"), (LONG, sys.maxsize, "100-")):
+            ratios = sorted(
+                len(split_kept(text)[0]) / len(read_source(source).prose)
+                for source, text in catalogues[language].items()
+                if is_sentence(source, whole=False)
+                and source.casefold() != text.casefold()
+                and least <= len(read_source(source).prose) < most
+            )
+            marks = [ratios[int((len(ratios) - 1) * mark)] for mark in (0, 0.01, 0.5, 0.99, 1)]
+            rows.append([language, name, str(len(ratios)), *(f"{mark:.2f}" for mark in marks)])
     return rows
 
 
@@ -234,8 +233,8 @@ def report(roots: Sequence[Path], *, misses: bool) -> None:
         measure_time(catalogues),
     )
     print_table(
-        "length: characters of the translation per character of the source, percentiles",
-        ["field", "0", "0.5", "1", "50", "99", "99.5", "100"],
+        "length: characters of the translation per character of the source, by its length",
+        ["field", "source", "texts", "least", "1 %", "median", "99 %", "most"],
         measure_length(catalogues),
     )
 

@@ -87,7 +87,6 @@ class Translating:
         self._max_tokens = assembler.shape.sampling.max_tokens
         self._max_reasks = max_reasks
         self._glossary = glossary
-        self._terms = glossary.terms if glossary else ()
         self._send = send
         self._last = array("q")
         self._earlier: dict[int, list[int]] = {}
@@ -261,7 +260,7 @@ class Translating:
         requests = []
         for chunk in chunks:
             text = write_request(
-                chunk, glossary=self._terms, reasons=reasons, describe=self._describe()
+                chunk, glossary=self._glossary, reasons=reasons, describe=self._describe()
             )
             asked = self._assembler.with_format(response_format(chunk)).ask(
                 progress.query_id, text, position=position

@@ -10,6 +10,7 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
+from syphus.core.repair import BeyondRepair, TooMuchToRepair, repair
 from syphus.replies import reasons
 
 _START: Final = re.compile(r"[\[{](?=\s*+[\[{\"'“\]}])|\{(?=\s*+\w{1,40}+\s*+:)")
@@ -22,14 +23,6 @@ _STRUCTURE: Final = re.compile(rf"{_STRING}|[\[\]{{}},]", re.DOTALL)
 _WORD: Final = re.compile(r"\w")
 _CLOSERS: Final = {"[": "]", "{": "}"}
 _DEPTH_LIMIT: Final = 64
-
-# json_repair takes up to 1.6 microseconds for each character times each opening bracket (measured
-# on strings that never close), so the product is bounded: half a second at the very worst.
-REPAIR_LIMIT: Final = 32_768
-_REPAIR_WORK: Final = 250_000
-_REPAIR_QUOTES: Final = 2_000
-_OPENERS: Final = re.compile(r"[\[{(]")
-_QUOTES: Final = re.compile(r"[\"'“`]")
 
 _decode = json.JSONDecoder(
     strict=False,
@@ -156,18 +149,12 @@ def close_cut(text: str) -> tuple[str, str] | None:
 
 
 def _repair(text: str) -> Decoded:
-    openers = len(_OPENERS.findall(text, 0, REPAIR_LIMIT))
-    quotes = len(_QUOTES.findall(text, 0, REPAIR_LIMIT))
-    if len(text) > REPAIR_LIMIT or openers * len(text) > _REPAIR_WORK or quotes > _REPAIR_QUOTES:
-        return Decoded([], text, reasons.TOO_LONG)
-    from json_repair import repair_json  # noqa: PLC0415 - slow to import, seldom needed
-
     try:
         # As items of a list, values in a row are all kept; json_repair alone keeps the last.
-        value = repair_json(f"[{text}]", return_objects=True, skip_json_loads=True)
-    except RecursionError:
-        return Decoded([], text, reasons.TOO_DEEP)
-    except Exception:  # noqa: BLE001 - a reply that json_repair stumbles over is merely unread
+        value = repair(f"[{text}]")
+    except TooMuchToRepair:
+        return Decoded([], text, reasons.TOO_LONG)
+    except BeyondRepair:
         return Decoded([], text, reasons.BROKEN)
     rest = ""
     if isinstance(value, list) and any(isinstance(item, str) for item in value):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from syphus.translation.check_latin import is_english
 from syphus.translation.check_source import is_names, split_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from syphus.translation.check_source import Source
+    from syphus.translation.check_latin import is_english
+from syphus.translation.check_source import Source
 
 COPIED: Final = "it is a copy of the source"
 _SENTENCE_COPIED: Final = "a sentence of the source is left as it was"
-# Real names, as a rule, have no more words: "Museum of Modern Art, New York City".
-_NAME_WORDS: Final = 8
+# "Golden Gate Bridge" is a name in any language, "Verify Your Email Address" is none.
+_NAME_WORDS: Final = 3
 # No name, but often a whole answer.
 _ANSWERS: Final = frozenset({"yes", "none", "true", "false", "both", "neither", "left", "right"})
 # Spanish, German and French share many words with English: "tennis", "orange", "no", "total".
@@ -40,4 +42,6 @@ def _may_stay(source: Source, language: str) -> bool:
         return False
     if len(source.words) == 1 and language in _SHARING:
         return True
-    return len(source.words) <= _NAME_WORDS and is_names(source.prose)
+    if not is_names(source.prose):
+        return False
+    return len(source.words) <= _NAME_WORDS or not is_english(source.words)

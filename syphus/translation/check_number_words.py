@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # The words for 0 to 12, cardinal and ordinal, as the beginnings that their forms share.
 _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "es": (
-        "cero ningun ningún",
+        "cero nul ningun ningún negati",
         "un primer",
         "dos segund ambos ambas par",
         "tres tercer",
@@ -27,7 +27,7 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "doce duodécim docena",
     ),
     "de": (
-        "null kein",
+        "null kein negativ",
         "ein erst",
         "zwei zwo beid paar",
         "drei dritt",
@@ -42,7 +42,7 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "zwölf dutzend",
     ),
     "fr": (
-        "zéro aucun",
+        "zéro aucun nul négati",
         "un premi",
         "deux second paire",
         "trois tiers",

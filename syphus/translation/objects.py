@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
+from syphus.core.repair import BeyondRepair, TooMuchToRepair, repair
+
 _START: Final = re.compile(r"\{(?=\s*+[\"'“\d])")
 # The lone backslash is where a cut went through an escape.
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
@@ -18,14 +20,6 @@ _COMPLETE: Final = re.compile(r"((?<!\\)[\"'”][\s,]*+(?:\}[\s,]*+){3})(?:```\s
 _CLOSERS: Final = {"[": "]", "{": "}"}
 _DEEPEST: Final = 16
 _MOST_STARTS: Final = 16
-
-# json_repair takes up to 1.6 microseconds for each character times each opening bracket and 0.06
-# for each times each closing one (version 0.64, on thousands of repeated fragments): half a second
-# at the very worst.
-_REPAIR_LENGTH: Final = 24_576
-_REPAIR_WORK: Final = 250_000
-_CLOSING_WORK: Final = 4_000_000
-_REPAIR_QUOTES: Final = 1_000
 
 _decode = json.JSONDecoder(
     strict=False,
@@ -101,21 +95,7 @@ def _close(text: str) -> tuple[str, bool]:
 
 
 def _repair(text: str) -> Any:
-    size = len(text)
-    if (
-        size > _REPAIR_LENGTH
-        or size * _count(text, "{[(") > _REPAIR_WORK
-        or size * _count(text, "}])") > _CLOSING_WORK
-        or _count(text, "\"'“”`") > _REPAIR_QUOTES
-    ):
-        return None
-    from json_repair import repair_json  # noqa: PLC0415 - slow to import, seldom needed
-
     try:
-        return repair_json(text, return_objects=True, skip_json_loads=True)
-    except Exception:  # noqa: BLE001 - a reply that json_repair stumbles over is merely unread
+        return repair(text)
+    except (TooMuchToRepair, BeyondRepair):
         return None
-
-
-def _count(text: str, characters: str) -> int:
-    return sum(map(text.count, characters))

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from syphus.core.repair import LONGEST as REPAIR_LIMIT
 from syphus.replies import parse_reply
-from syphus.replies.json_data import REPAIR_LIMIT
 
 SIZE = 1_000_000
 SECONDS = 10  # linear parsing takes about one; quadratic would take hours

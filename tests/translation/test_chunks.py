@@ -60,9 +60,7 @@ def test_everything_is_asked_once(
 def test_the_bounds_are_kept(
     pairs: list[SourcePair], languages: set[str], most_tokens: int, max_tokens: int | None
 ) -> None:
-    """Only a pair alone may be over the first bound, only one language alone over three quarters of
-    the second.
-    """
+    """Only a pair alone exceeds the one, only a language alone three quarters of the other."""
     for chunk in chunk_pairs(
         pairs,
         languages=languages,
