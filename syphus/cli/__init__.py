@@ -7,14 +7,18 @@ from pathlib import Path
 
 __all__ = ["main"]
 
+_STOPPED_EARLY = 3
+
 
 def main(*, command: str | None = None, beside: Path | None = None) -> None:
     """Runs the command that the arguments name, or `command`, and exits with its status.
 
     `beside` is the folder whose `datasets/` serves where the working folder has none.
     """
-    from syphus.cli.app import run_app  # noqa: PLC0415 - so that an import of this room is free
-
+    try:
+        from syphus.cli.app import run_app  # noqa: PLC0415 - so that an import of this room is free
+    except KeyboardInterrupt:
+        sys.exit(_STOPPED_EARLY)
     arguments = [command, *sys.argv[1:]] if command else sys.argv[1:]
     here = Path.cwd()
     root = here if beside is None or (here / "datasets").is_dir() else beside

@@ -44,7 +44,6 @@ def make_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        no_args_is_help=True,
         context_settings={
             "help_option_names": ["-h", "--help"],
             "token_normalize_func": lambda token: token.replace("-", "_"),
@@ -60,6 +59,7 @@ def make_app() -> typer.Typer:
 
 def run_app(arguments: list[str], *, root: Path) -> int:
     """Runs one command; returns the exit status that `docs/commands.md` lists."""
+    arguments = arguments or ["--help"]
     command = typer.main.get_command(make_app())
     try:
         result = command.main(arguments, prog_name="syphus", standalone_mode=False, obj=root)

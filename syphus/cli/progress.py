@@ -65,7 +65,7 @@ def progress_table(now: Snapshot, *, title: str) -> Table:
     table.add_row("failed", str(now.failed))
     if now.translated:
         table.add_row("translated", "  ".join(f"{k} {v}" for k, v in now.translated.items()))
-    table.add_row("in flight", f"{now.in_flight}, {now.waiting} waiting for their next try")
+    table.add_row("in flight", f"{now.in_flight}, {now.waiting} waiting")
     table.add_row("req/s", f"{_per_second(_fresh(now), now):.1f}")
     tokens = now.prompt_tokens + now.completion_tokens
     table.add_row("tokens", f"{tokens} ({_per_second(tokens, now):.0f}/s)")
@@ -83,6 +83,8 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
         f"valid     {now.valid} ({written.valid} pairs)",
         f"invalid   {now.invalid}",
         f"failed    {now.failed}",
+        *([f"cut off   {written.truncated}"] if written.truncated else []),
+        *([f"restored  {now.restored}"] if now.restored else []),
         *(f"in {code}     {count} pairs" for code, count in now.translated.items()),
         f"tokens    {now.prompt_tokens} prompt, {now.completion_tokens} completion",
         f"cost      {_dollars(now.cost)}",

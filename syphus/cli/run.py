@@ -72,7 +72,10 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
         float | None, typer.Option("--budget", help="US dollars that the run may cost.")
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option("--max_tokens", help="Most tokens in a reply. [2048]")
+        int | None,
+        typer.Option(
+            "--max_tokens", help="Most tokens in a reply. [2048; 384 for the local model]"
+        ),
     ] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", help="[0.7]")] = None,
     timeout: Annotated[
@@ -164,4 +167,4 @@ class _Signals:
         self._console.notice(
             f"{name}: nothing more is asked, what is in flight is awaited; once more to leave now"
         )
-        self._job.stop(f"stopped by {name}")
+        self._job.stop(name)

@@ -21,7 +21,8 @@
     │   └── StoppingError          no further request can succeed
     │       ├── AccessDenied       401, 403
     │       ├── UnknownDeployment  404
-    │       └── QuotaUsedUp        the account's credit or quota is gone
+    │       ├── QuotaUsedUp        the account's credit or quota is gone
+    │       └── Unreachable        nothing has ever answered there
     ├── StoppedEarly               the run ended before its last query; it can be resumed (3)
     └── JournalError
         ├── JournalDamaged         a record in the middle fails its checksum
@@ -192,6 +193,12 @@ class QuotaUsedUp(StoppingError):
     """The account's credit or quota is gone; waiting won't bring it back."""
 
     kind = "quota_used_up"
+
+
+class Unreachable(StoppingError):
+    """Nothing has answered at the deployment's address since the run began."""
+
+    kind = "unreachable"
 
 
 class StoppedEarly(SyphusError):

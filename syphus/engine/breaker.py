@@ -19,6 +19,7 @@ class Breaker:
         self._rest = 0.0
         self._opened_at = 0.0
         self._probing = False
+        self.probes = 0
 
     @property
     def is_open(self) -> bool:
@@ -42,15 +43,18 @@ class Breaker:
         self._in_a_row = 0
         self._rest = 0.0
         self._probing = False
+        self.probes = 0
 
     def failed(self, *, sent_at: float, now: float) -> bool:
-        """The deployment failed a request sent at `sent_at`; True if this set it aside."""
+        """The deployment failed a request sent at `sent_at`; True if this set it aside (again)."""
         self._in_a_row += 1
         if self.is_open:
             if self._probing and sent_at > self._opened_at:
                 self._probing = False
                 self._rest = min(LONGEST_REST, self._rest * 2)
                 self._opened_at = now
+                self.probes += 1
+                return True
             return False
         if self._in_a_row < OPENS_AFTER:
             return False

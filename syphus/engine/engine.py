@@ -18,6 +18,7 @@ from syphus.core.errors import (
     RetryableError,
     StoppedEarly,
     StoppingError,
+    Unreachable,
     UnsupportedParameter,
 )
 from syphus.core.records import Failure
@@ -109,8 +110,8 @@ class Engine:
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for their next try."""
-        return self._queue.delayed
+        """Requests that were taken from the source, aren't answered, and aren't in flight."""
+        return max(0, self._open - self.in_flight)
 
     async def run(self, source: AsyncIterator[Sequence[Request]]) -> None:
         """Asks every request of `source` (which comes in chunks) and all that `submit` adds.
@@ -256,6 +257,8 @@ class Engine:
             self.counts.retried += 1
             self.counts.rate_limited += error.kind == "rate_limited"
             self._queue.add_later(work, self._backoff.seconds(work.tries, error))
+            if lane.is_unreachable:
+                self._close(lane, Unreachable(f"nothing answers there: {error}"))
             return
         self.counts.failed += 1
         self._note_refusal(error)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE = 300.0
 _USED_UP_PAUSE = 1.0
+# 30, 60 and 120 s after the first failures: time for a server to start, not a night.
+_PROBES_OF_THE_UNKNOWN = 3
 
 
 class Dialect(Protocol):
@@ -73,6 +75,7 @@ class Lane:
         self._clock = clock
         self._paused_until = 0.0
         self._admitting = False
+        self._has_answered = False
         self._throttle: Throttler | None = None
         self._tokens: TokenBucket | None = None
         if deployment.requests_per_minute:
@@ -131,8 +134,14 @@ class Lane:
         self.places.in_flight -= 1
         self.signal.set()
 
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether nothing has ever answered here, although it was probed for some minutes."""
+        return not self._has_answered and self.breaker.probes >= _PROBES_OF_THE_UNKNOWN
+
     def answered(self, reply: Reply, reserved_tokens: int) -> None:
         """Learns from a reply; call it before `leave`."""
+        self._has_answered = True
         self.places.succeeded()
         self.breaker.succeeded()
         if self._tokens is not None:
@@ -150,8 +159,9 @@ class Lane:
                 self._on_notice(f"{self.name}: rate limited, {self.places.cap} in flight from now")
         elif isinstance(error, RetryableError):
             if self.breaker.failed(sent_at=sent_at, now=now):
+                doubt = "" if self._has_answered else " (nothing has answered yet: is it right?)"
                 self._on_notice(
-                    f"{self.name}: {error}; left alone for {self.breaker.wait(now) or 0:.0f} s"
+                    f"{self.name}: {error}; left alone for {self.breaker.wait(now) or 0:.0f} s{doubt}"
                 )
         else:
             self.breaker.no_verdict()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Syphus:
     """One run. Settings have the names of the command line's flags.
 
-    `dataset` is an instance of a plugin that isn't in a file, say of a notebook's cell; else
+    `dataset` is a plugin that isn't in a file, say of a notebook's cell, or an instance of it; else
     `name` finds it in `root`/datasets (the working folder's). `config` is a settings file.
 
     Raises InputError, in one line, for whatever is wrong with settings, plugin or annotations.
@@ -36,12 +36,14 @@ class Syphus:
     def __init__(
         self,
         *,
-        dataset: AbstractDataset | None = None,
+        dataset: AbstractDataset | type[AbstractDataset] | None = None,
         config: Path | None = None,
         root: Path | None = None,
         observer: Observer | None = None,
         **settings: Any,
     ) -> None:
+        if isinstance(dataset, type):
+            dataset = dataset()
         if dataset is not None:
             settings.setdefault("name", type(dataset).__name__)
         self.settings = load_settings(settings, config=config)

@@ -32,7 +32,8 @@ async def open_local(
     from syphus.backends.local import PAIRS_SCHEMA, LocalServer, find_model  # noqa: PLC0415 - 100 MB
 
     model = find_model(plan.settings.model)
-    observer.notice(f"no endpoint is configured: the embedded model {model.stem} answers")
+    why = "" if plan.settings.backend == "local" else "no endpoint is configured: "
+    observer.notice(f"{why}the embedded model {model.stem} answers")
     deployment = await stack.enter_async_context(LocalServer(model))
     return deployment, None if plan.dataset.free_text else PAIRS_SCHEMA
 

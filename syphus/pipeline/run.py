@@ -91,6 +91,8 @@ class Run:
         folder = _make_folder(self._folder)
         async with AsyncExitStack() as stack:
             stack.enter_context(run_lock(folder))
+            for leftover in self._folder.glob(".*.part"):
+                leftover.unlink()
             log = RunLog(self._folder, self._observer)
             stack.callback(log.close)
             self._observer = log
@@ -144,7 +146,10 @@ class Run:
     def _open_journals(
         self, folder: Path, languages: tuple[str, ...], stack: AsyncExitStack
     ) -> dict[Stage, StageJournal]:
-        skip = _skipped(self._plan.settings.redo)
+        redo = self._plan.settings.redo
+        if redo is not None and not (folder / "generate.jsonl").exists():
+            raise SettingsError(f"--redo: there is no run in {self._folder}")
+        skip = _skipped(redo)
         journals: dict[Stage, StageJournal] = {
             "generate": StageJournal(folder / "generate.jsonl", skip=skip)
         }
@@ -345,8 +350,6 @@ def _make_folder(folder: Path) -> Path:
         probe = folder / ".writable"
         probe.touch()
         probe.unlink()
-        for leftover in folder.glob(".*.part"):
-            leftover.unlink()
     except OSError as error:
         raise SettingsError(f"--output_dir {folder}: can't be written: {error.strerror}") from error
     return journal

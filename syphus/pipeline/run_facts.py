@@ -68,7 +68,10 @@ class RunFacts:
         prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
         for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
             if self.earlier.get(what, value) != value:
-                observer.notice(f"the {what.removesuffix('_hash')} has changed: all is asked anew")
+                observer.notice(
+                    f"the {what.removesuffix('_hash')} has changed since the last time: all is asked "
+                    "anew, what was answered before stays in the journal alone"
+                )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._facts = {
             "name": settings.name,
@@ -129,7 +132,7 @@ class RunFacts:
 def tell_what_was_found(index: JournalIndex, *, what: str, observer: Observer) -> None:
     """Says what a stage's journal holds of earlier sittings; nothing where it is empty."""
     if index.outcomes:
-        observer.notice(f"resuming: {len(index.outcomes)} {what} in the journal")
+        observer.notice(f"the journal holds {len(index.outcomes)} {what}")
     if index.open_sends:
         observer.notice(
             f"{len(index.open_sends)} requests had been sent and have no reply; they may have "

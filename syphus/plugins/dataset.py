@@ -51,9 +51,9 @@ class AbstractDataset(ABC):
     _syphus_inputs: Any = None
 
     def __init__(
-        self, name: str, prompt_path: str | None = None, query_inputs_path: str | None = None
+        self, name: str = "", prompt_path: str | None = None, query_inputs_path: str | None = None
     ) -> None:
-        self.name = name
+        self.name = name or type(self).__name__
         if prompt_path is not None:
             self.prompt_path = prompt_path
         if query_inputs_path is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from syphus.translation.check_latin import is_english
-from syphus.translation.check_source import is_names, split_sentences
+from syphus.translation.check_source import SENTENCE_WORDS, is_names, split_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,11 @@ def find_copy_fault(prose: str, words: Sequence[str], source: Source, language: 
     """
     if words and words == source.words and not _may_stay(source, language):
         return COPIED
-    if source.sentences and not source.sentences.isdisjoint(split_sentences(prose)):
+    if (
+        source.sentences
+        and len(source.vocabulary.intersection(words)) > SENTENCE_WORDS // 2
+        and not source.sentences.isdisjoint(split_sentences(prose))
+    ):
         return _SENTENCE_COPIED
     return None
 

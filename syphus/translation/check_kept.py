@@ -37,7 +37,6 @@ _KEPT: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _TIMESTAMP: Final = re.compile(_TIME)
-_MARKS: Final = ("`", "<", "{", "%", "@", "://", "www.")
 _TRAILING: Final = ".,;:!?)'"
 _NAMES: Final = {
     "code": "code span",
@@ -57,7 +56,7 @@ def split_kept(text: str) -> tuple[str, Items]:
     What stands between three backticks is in neither: comments in code may be translated. Digits
     are expected as 0-9.
     """
-    if not any(mark in text for mark in _MARKS) and not (":" in text and _TIMESTAMP.search(text)):
+    if not _may_have_kept(text):
         return text, {}
     items: dict[tuple[str, str], int] = {}
     prose: list[str] = []
@@ -71,6 +70,19 @@ def split_kept(text: str) -> tuple[str, Items]:
             items[kind, value] = items.get((kind, value), 0) + 1
     prose.append(text[end:])
     return " ".join(prose), items
+
+
+def _may_have_kept(text: str) -> bool:
+    return (
+        "`" in text
+        or "<" in text
+        or "{" in text
+        or "%" in text
+        or "@" in text
+        or "://" in text
+        or "www." in text
+        or (":" in text and _TIMESTAMP.search(text) is not None)
+    )
 
 
 def find_kept_fault(source: Items, text: Items, prose: str) -> str | None:

@@ -38,6 +38,10 @@ _SCRIPTS: Final = {
 }
 _OWN: Final = {code: re.compile(f"[{ranges}]+") for code, ranges in _SCRIPTS.items()}
 _FOREIGN: Final = {code: re.compile(rf"[^\W\d_{ranges}]+") for code, ranges in _SCRIPTS.items()}
+# Finds out fast that a text has no other script; signs among these characters do no harm.
+_BEYOND_LATIN: Final = re.compile(
+    "[\u0370-\u1dff\u2c80-\u2dff\u3005-\ufaff\uff21-\uffdc\U00010000-\U0003ffff]"
+)
 _HAN: Final = re.compile(f"[{_HAN_RANGES}]+")
 _KANA: Final = re.compile(f"[{_KANA_RANGES}]")
 _NOT_ARABIC: Final = re.compile("[پچژگکیےہھٹڈڑںۆێە]")
@@ -69,11 +73,12 @@ def check_language(prose: str, words: list[str], source: Source, language: str) 
 
     `words` are its words in lower case.
     """
-    foreign = [
-        word for word in _FOREIGN[language].findall(prose.lower()) if word not in source.vocabulary
-    ]
     if language in _LATIN:
-        return _check_latin(prose, words, source, language, sum(map(len, foreign)))
+        return _check_latin(prose, words, source, language)
+    lowered = prose.lower()
+    foreign = [
+        word for word in _FOREIGN[language].findall(lowered) if word not in source.vocabulary
+    ]
     own = sum(map(len, _OWN[language].findall(prose)))
     if not own:
         return _check_without_letters(prose, words, foreign, language)
@@ -97,13 +102,15 @@ def _check_without_letters(
     return Finding(unjudged=True)
 
 
-def _check_latin(
-    prose: str, words: list[str], source: Source, language: str, foreign: int
-) -> Finding:
-    if foreign and foreign * _LETTERS_PER_SIGN > sum(
-        len(word) for word in words if word.isascii() and word not in source.vocabulary
-    ):
-        return _refuse(language, _name_script("".join(_FOREIGN[language].findall(prose))))
+def _check_latin(prose: str, words: list[str], source: Source, language: str) -> Finding:
+    if not prose.isascii() and _BEYOND_LATIN.search(prose):
+        foreign = "".join(
+            word for word in _FOREIGN[language].findall(prose) if word not in source.vocabulary
+        )
+        if foreign and len(foreign) * _LETTERS_PER_SIGN > sum(
+            len(word) for word in words if word.isascii() and word not in source.vocabulary
+        ):
+            return _refuse(language, _name_script(foreign))
     other, unjudged = name_other_language(words, source, language)
     return _refuse(language, other) if other else Finding(unjudged=unjudged)
 

@@ -17,8 +17,8 @@ from syphus.translation.check_number_words import SPELT, find_numerals, says_num
 
 _NUMBER: Final = re.compile(
     r"""
-    ( [0-9]{1,3}(?:[ \u00a0\u202f\u2009][0-9]{3}){1,6}(?![0-9])(?:[.,٫][0-9]{1,30})?
-    | [0-9]+(?:[.,'\u2019٫٬][0-9]+)* )
+    ( [0-9]{1,3}(?:[ \u00a0\u202f\u2009][0-9]{3}){1,6}(?![0-9])(?:[.,\u066b][0-9]{1,30})?
+    | [0-9]+(?:[.,'\u2019\u066b\u066c][0-9]+)* )
     (?: [\s-]? (
         thousand | millionen | millones | millions? | millón | milliarden? | milliards? | mille
       | mil\b | mio\b | mrd\b | billion | k\b | tausend | tsd\b | 百万 | 백만 | 十亿 | 십억
@@ -34,7 +34,8 @@ _POWERS: Final = {
     "millionen": 6, "millones": 6, "mio": 6, "مليون": 6, "ملايين": 6, "billion": 9, "milliard": 9,
     "milliards": 9, "milliarde": 9, "milliarden": 9, "mrd": 9, "مليار": 9,
 }  # fmt: skip
-_SEPARATOR: Final = re.compile(r"[^0-9]")
+_DIGIT: Final = re.compile("[0-9]")
+_SEPARATOR: Final = re.compile("[^0-9]")
 _GROUP: Final = 3
 _MERIDIEM: Final = re.compile(r"(?::[0-5][0-9])?\s?([ap])\.?m\b", re.IGNORECASE)
 _DECADE: Final = re.compile(r"['\u2019]?s\b")
@@ -60,7 +61,9 @@ def find_numbers(text: str) -> tuple[Number, ...]:
 
     Decades ("the 1990s", "in his 20s") are left out: languages name them in many ways.
     """
-    numbers = []
+    numbers: list[Number] = []
+    if not _DIGIT.search(text):
+        return ()
     for match in _NUMBER.finditer(text):
         written, unit = match.groups()
         if _DECADE.match(text, match.end(1)) and written.endswith("0"):

@@ -19,7 +19,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 _SENTENCE_END: Final = re.compile("[.!?\n\u3002\uff01\uff1f\u061f]+")
 _AROUND_SENTENCE: Final = " \t\"'\u201c\u201d()"
 _COMMON_WORD: Final = re.compile(r"(?<![^\W\d_])[a-z]+(?![^\W\d_])")
-_SENTENCE_WORDS: Final = 5
+SENTENCE_WORDS: Final = 5
 # The pairs of a query are checked together: 8 pairs of two texts, each in seven languages.
 _REMEMBERED: Final = 16
 
@@ -69,7 +69,7 @@ def split_sentences(prose: str) -> list[str]:
 
 
 def _is_long(sentence: str) -> bool:
-    return len(_COMMON_WORD.findall(sentence)) >= _SENTENCE_WORDS
+    return sum(word[0].islower() for word in sentence.split()) >= SENTENCE_WORDS
 
 
 def is_names(prose: str) -> bool:

@@ -10,16 +10,13 @@ from unicodedata import normalize
 # right-to-left text orders it without them.
 _CONTROLS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _BROKEN: Final = re.compile("[\ud800-\udfff\ufffd]")
-_PLAIN_DIGITS: Final = {
-    ord(digit): str(value)
-    for digits in (
-        "٠١٢٣٤٥٦٧٨٩",
-        "۰۱۲۳۴۵۶۷۸۹",
-        "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19",
-    )
-    for value, digit in enumerate(digits)
-} | {0xFF1A: ":"}
-_OTHER_DIGIT: Final = re.compile("[٠-٩۰-۹\uff10-\uff1a]")
+_SUSPECT: Final = re.compile(f"[{_CONTROLS.pattern[1:-1]}{_BROKEN.pattern[1:-1]}]")
+# Arabic-Indic, its eastern form, full-width; and the full-width colon of a timestamp.
+_ZEROS: Final = (0x0660, 0x06F0, 0xFF10)
+_PLAIN_DIGITS: Final = {zero + value: str(value) for zero in _ZEROS for value in range(10)} | {
+    0xFF1A: ":"
+}
+_OTHER_DIGIT: Final = re.compile("[\u0660-\u0669\u06f0-\u06f9\uff10-\uff1a]")
 
 
 def normalise(text: str, *, source: str = "") -> str:
@@ -34,14 +31,15 @@ def normalise(text: str, *, source: str = "") -> str:
     return text.strip()
 
 
-def has_broken_characters(text: str) -> bool:
-    """Whether `text` has half a surrogate pair or a replacement character."""
-    return not text.isascii() and _BROKEN.search(text) is not None
-
-
-def has_added_controls(text: str, source: str) -> bool:
-    """Whether `text` has a control character that `normalise` would remove."""
-    return not text.isascii() and any(control not in source for control in _CONTROLS.findall(text))
+def find_character_fault(text: str, source: str) -> str | None:
+    """Return that the text has broken characters or controls that `normalise` removes, or None."""
+    if text.isascii() or not _SUSPECT.search(text):
+        return None
+    if _BROKEN.search(text):
+        return "it has broken characters"
+    if any(control not in source for control in _CONTROLS.findall(text)):
+        return "it has invisible control characters that the source does not have"
+    return None
 
 
 def write_plain_digits(text: str) -> str:

@@ -19,8 +19,7 @@ from syphus.translation.check_numbers import find_number_fault
 from syphus.translation.check_source import find_words, read_source
 from syphus.translation.check_talk import find_talk_fault
 from syphus.translation.check_text import (
-    has_added_controls,
-    has_broken_characters,
+    find_character_fault,
     normalise,
     write_plain_digits,
 )
@@ -66,10 +65,8 @@ def check_translation(
 def _find_text_fault(source: str, text: str) -> str | None:
     if not text or text.isspace():
         return "it is empty"
-    if has_broken_characters(text):
-        return "it has broken characters"
-    if has_added_controls(text, source):
-        return "it has invisible control characters that the source does not have"
+    if reason := find_character_fault(text, source):
+        return reason
     if not _WORD_CHARACTER.search(text) and _WORD_CHARACTER.search(source):
         return "it has no words"
     return find_talk_fault(text, source)

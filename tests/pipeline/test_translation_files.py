@@ -215,17 +215,16 @@ def test_without_response_formats_the_shape_is_described(
 ) -> None:
     """Once it is known that a server refuses them it is asked in words; each change is said once."""
     clerk = Clerk()
-    job.server.play(Script(answer=clerk, refuses={"response_format"}))
-    sitting = job.run(photos(60), languages="all", num_threads=2)
+    job.server.play(Script(answer=clerk, refuses={"response_format"}, latency=0.01))
+    sitting = job.run(photos(60), languages="all", num_threads=4)
     assert sitting.outcome.exit_status == 0
     assert all(len(entries(job, code)) == 180 for code in TARGETS)
     told = [line for line in sitting.notices if "response format" in line or "json_" in line]
     assert len(told) == len(set(told))
     assert [line for line in told if "no response format is sent instead" in line]
     assert len(told) <= 2
-    assert sitting.requests <= 120 + 4
+    assert sitting.requests <= 120 + 8
     described = ["exactly this shape" in each[-1]["content"] for each in clerk.translations]
-    print(clerk.stages, described)
     assert described[-1]
     assert job.run(photos(60), languages="all").requests == 0
 
