@@ -225,10 +225,9 @@ def report(catalogues: dict[str, dict[str, str]], *, misses: bool) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
     check_translation("The cat sleeps on the sofa.", "El gato duerme en el sofá.", "es")
-    print(
-        f"first check of a Latin text, loading eldc: {(time.process_time() - start) * 1e3:.0f} ms, "
-        f"{(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.1f} MiB more memory"
-    )
+    loading = time.process_time() - start
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(f"first check, loading eldc: {loading * 1e3:.0f} ms, {grown / 1024:.1f} MiB more memory")
     for whole in (False, True):
         which = "all messages: labels, names and placeholders too"
         if not whole:

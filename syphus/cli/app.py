@@ -12,7 +12,7 @@ from syphus.cli.datasets import datasets
 from syphus.cli.run import run
 from syphus.cli.status import status
 from syphus.cli.translate import translate
-from syphus.core.errors import JournalError, JournalWriteFailed, SyphusError
+from syphus.core.errors import JournalError, JournalWriteFailed, StoppedEarly, SyphusError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def run_app(arguments: list[str], *, root: Path) -> int:
         return finish.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return STOPPED_EARLY
-    except JournalWriteFailed as error:
+    except (JournalWriteFailed, StoppedEarly, OSError) as error:
         return _complain(error, STOPPED_EARLY)
     except (SyphusError, JournalError) as error:
         return _complain(error, WRONG_INPUT)

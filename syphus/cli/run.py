@@ -106,6 +106,7 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     no_progress: Annotated[bool, typer.Option("--no_progress", help="Draw no progress.")] = False,
 ) -> int:
     """Ask about every annotation of a data set, and write its instruction files."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     flags = {key: value for key, value in locals().items() if key not in _NOT_SETTINGS}
     from syphus.core.settings import environment, load_settings  # noqa: PLC0415 - not for --help
     from syphus.pipeline.plan import make_plan  # noqa: PLC0415
@@ -123,10 +124,12 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
 def run_plan(plan: Plan, settings: Settings, *, progress: bool) -> int:
     """Runs a plan to its end, showing how far it is; returns the exit status."""
     from syphus.cli.console import Console  # noqa: PLC0415 - rich and structlog, not for --help
+    from syphus.cli.open_files import raise_file_limit  # noqa: PLC0415
     from syphus.cli.progress import show_outcome  # noqa: PLC0415
     from syphus.pipeline.run import Run  # noqa: PLC0415
 
     console = Console(progress=progress)
+    raise_file_limit(settings.num_threads, observer=console)
     job = Run(plan, observer=console)
     with console.watching(job.snapshot, title=f"{settings.name} {settings.dataset_version}"):
         outcome = _run_loop(job, console)

@@ -222,7 +222,8 @@ def _checked_url(url: str, where: str) -> str:
         _ = parts.port
     except ValueError as error:
         raise SettingsError(f"{where}: {url!r} is no address: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    spaced = any(mark.isspace() for mark in url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname or spaced:
         raise SettingsError(f"{where}: {url!r} is no address; it begins with http:// or https://")
     if parts.username or parts.password:
         raise SettingsError(f"{where}: an address must not hold a user name or password")

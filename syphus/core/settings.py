@@ -14,7 +14,9 @@ from syphus.core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Positive = Annotated[int, Field(ge=1)]
+_LARGEST = 10**15
+Positive = Annotated[int, Field(ge=1, le=_LARGEST)]
+Whole = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -60,10 +62,10 @@ class Settings(_Strict):
 
     name: Annotated[str, Field(min_length=1)]
     num_threads: Positive = 16
-    slice_start: int = 0
-    slice_end: int | None = None
+    slice_start: Whole = 0
+    slice_end: Whole | None = None
     random_sample: bool = False
-    seed: int = 0
+    seed: Whole = 0
     dataset_version: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "v1"
     prompt_path: str | None = None
     query_inputs_path: str | None = None
@@ -75,7 +77,7 @@ class Settings(_Strict):
     tpm: Positive | None = None
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     max_tokens: Positive | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
     max_reasks: Annotated[int, Field(ge=0)] = 1
     reparse: bool = False
@@ -88,7 +90,9 @@ class Settings(_Strict):
     @property
     def folder(self) -> Path:
         """The folder of the run's files."""
-        return self.output_dir or Path(f"output_{self.name}_{self.dataset_version}")
+        if self.output_dir is not None:
+            return self.output_dir
+        return Path(f"output_{self.name}_{self.dataset_version}")
 
 
 def _explain(error: ValidationError, *, where: str) -> str:

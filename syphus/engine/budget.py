@@ -17,6 +17,7 @@ class Budget:
         self.limit = limit
         self.spent = spent
         self._reserved = 0.0
+        self._open = 0
         self._margin = 1.25
         self._seen_any = False
 
@@ -36,14 +37,17 @@ class Budget:
         if self.limit is not None and self.spent + self._reserved + most > self.limit:
             return False
         self._reserved += most
+        self._open += 1
         return True
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is set aside, so that no waiting can free any."""
-        return self._reserved <= 1e-12  # noqa: PLR2004 - sums of floats don't return to zero
+        return self._open == 0
 
     def settle(self, most: float, cost: float) -> None:
         """Ends a reservation of `most` with the true `cost`."""
-        self._reserved = max(0.0, self._reserved - most)
+        self._open -= 1
+        # Sums of floats drift; with nothing open, nothing is reserved.
+        self._reserved = max(0.0, self._reserved - most) if self._open else 0.0
         self.spent += cost

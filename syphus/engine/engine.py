@@ -9,13 +9,13 @@ the run (stop).
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from syphus.core.errors import (
     BadRequest,
+    ContextTooLong,
     RequestError,
-    RetryableError,
     StoppedEarly,
     StoppingError,
     Unreachable,
@@ -36,13 +36,18 @@ if TYPE_CHECKING:
 
 _ALIKE_BEFORE_STOPPING = 20
 _UNBOUNDED_COMPLETION = 4096
+# What another deployment, with another model or version behind it, may accept.
+_REFUSALS = (BadRequest, ContextTooLong, UnsupportedParameter)
 
 
 class Sink(Protocol):
     """Where outcomes go, in the turn of the event loop in which they happen."""
 
-    def sending(self, request: Request, *, attempt: int, deployment: str) -> bool:
-        """An attempt is about to be made; False forbids it, and the engine must be stopped."""
+    def sending(self, request: Request, *, attempt: int, deployment: str, most_cost: float) -> bool:
+        """An attempt is about to be made; False forbids it, and the engine must be stopped.
+
+        `most_cost` is the most that it may cost, in US dollars.
+        """
         ...
 
     def not_billed(self, request: Request) -> None:
@@ -101,7 +106,6 @@ class Engine:
         self._open = 0
         self._exhausted = False
         self._room = Signal()
-        self._first_refusals = 0
 
     @property
     def in_flight(self) -> int:
@@ -184,10 +188,11 @@ class Engine:
     async def _dispatch(self, lane: Lane, group: asyncio.TaskGroup) -> None:
         while not self._is_finished and lane.closed_by is None:
             seconds = lane.wait() if self._has_turn(lane) else None
-            if seconds != 0 or not self._queue:
-                await lane.signal.wait(seconds if self._queue else None)
+            has_work = bool(self._queue or lane.handed)
+            if seconds != 0 or not has_work:
+                await lane.signal.wait(seconds if has_work else None)
                 continue
-            work = self._queue.take()
+            work = lane.handed.popleft() if lane.handed else self._queue.take()
             tokens = self._most_tokens(work.request)
             await lane.admit(tokens)
             if self.stopped_by is not None or lane.wait() != 0 or self._is_full:
@@ -202,7 +207,9 @@ class Engine:
                     await lane.signal.wait()
                 continue
             attempt = work.tries.sent + 1
-            if not self._sink.sending(work.request, attempt=attempt, deployment=lane.name):
+            if not self._sink.sending(
+                work.request, attempt=attempt, deployment=lane.name, most_cost=most
+            ):
                 self.budget.settle(most, 0.0)
                 self._queue.put_back(work)
                 continue
@@ -233,7 +240,9 @@ class Engine:
             self._own(lane, work, error)
         else:
             self.counts.replied += 1
-            self._first_refusals = -1
+            if lane.deployment.rates is not None and not reply.usage.prompt_tokens:
+                # An endpoint that doesn't tell what it used is taken to have used the most.
+                reply = replace(reply, cost=most)
             self.budget.settle(most, reply.cost or 0.0)
             self.budget.learn(estimated=request.prompt_tokens, real=reply.usage.prompt_tokens)
             lane.answered(reply, tokens)
@@ -246,7 +255,7 @@ class Engine:
     def _own(self, lane: Lane, work: Work, error: RequestError) -> None:
         if error.maybe_billed:
             self.counts.maybe_billed += 1
-        elif isinstance(error, StoppingError | RetryableError):
+        else:
             self._sink.not_billed(work.request)
         if isinstance(error, StoppingError):
             self._close(lane, error)
@@ -260,8 +269,11 @@ class Engine:
             if lane.is_unreachable:
                 self._close(lane, Unreachable(f"nothing answers there: {error}"))
             return
+        if isinstance(error, _REFUSALS):
+            self._note_refusal(lane, error)
+            if self._hand_over(lane, work):
+                return
         self.counts.failed += 1
-        self._note_refusal(error)
         self._sink.failed(
             work.request,
             Failure(
@@ -276,17 +288,26 @@ class Engine:
     def _close(self, lane: Lane, error: StoppingError) -> None:
         if lane.closed_by is None:
             lane.closed_by = error
+            while lane.handed:
+                self._queue.add_first(lane.handed.pop())
             lane.signal.set()
             self._on_notice(f"{lane.name}: {error}; it is asked no more")
         if all(other.closed_by is not None for other in self._lanes):
             self.stop(error)
 
-    def _note_refusal(self, error: RequestError) -> None:
+    def _hand_over(self, lane: Lane, work: Work) -> bool:
+        """Gives a request that one deployment refuses to another that hasn't refused it yet."""
+        work.refused_by.add(lane.name)
+        for other in self._lanes:
+            if other.closed_by is None and other.name not in work.refused_by:
+                other.handed.append(work)
+                other.signal.set()
+                return True
+        return False
+
+    def _note_refusal(self, lane: Lane, error: RequestError) -> None:
         """A million requests must not be sent to learn that none is accepted."""
-        if self._first_refusals < 0 or not isinstance(error, BadRequest | UnsupportedParameter):
+        lane.refusals += 1
+        if lane.has_answered or lane.refusals != _ALIKE_BEFORE_STOPPING:
             return
-        self._first_refusals += 1
-        if self._first_refusals == _ALIKE_BEFORE_STOPPING:
-            self.stop(
-                StoppedEarly(f"the endpoint refused the first {self._first_refusals}: {error}")
-            )
+        self._close(lane, StoppingError(f"the endpoint refused the first {lane.refusals}: {error}"))

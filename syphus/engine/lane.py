@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from syphus.core.errors import RateLimited, RetryableError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from syphus.core.deployments import Deployment
     from syphus.core.errors import RequestError, StoppingError
     from syphus.core.records import Reply, Request
+    from syphus.engine.work import Work
 
 _LONGEST_PAUSE = 300.0
 _USED_UP_PAUSE = 1.0
@@ -54,7 +56,10 @@ class Backend(Protocol):
 
 
 class Lane:
-    """The gate to one deployment. A dispatcher waits on `signal`, nobody else does."""
+    """The gate to one deployment. A dispatcher waits on `signal`, nobody else does.
+
+    `handed` is work that another deployment refused, `refusals` how often this one did.
+    """
 
     def __init__(
         self,
@@ -71,11 +76,13 @@ class Lane:
         self.places = Concurrency(min(most_in_flight, deployment.max_in_flight or most_in_flight))
         self.breaker = Breaker()
         self.closed_by: StoppingError | None = None
+        self.handed: deque[Work] = deque()
+        self.refusals = 0
+        self.has_answered = False
         self._on_notice = on_notice
         self._clock = clock
         self._paused_until = 0.0
         self._admitting = False
-        self._has_answered = False
         self._throttle: Throttler | None = None
         self._tokens: TokenBucket | None = None
         if deployment.requests_per_minute:
@@ -137,11 +144,11 @@ class Lane:
     @property
     def is_unreachable(self) -> bool:
         """Whether nothing has ever answered here, although it was probed for some minutes."""
-        return not self._has_answered and self.breaker.probes >= _PROBES_OF_THE_UNKNOWN
+        return not self.has_answered and self.breaker.probes >= _PROBES_OF_THE_UNKNOWN
 
     def answered(self, reply: Reply, reserved_tokens: int) -> None:
         """Learns from a reply; call it before `leave`."""
-        self._has_answered = True
+        self.has_answered = True
         self.places.succeeded()
         self.breaker.succeeded()
         if self._tokens is not None:
@@ -159,10 +166,9 @@ class Lane:
                 self._on_notice(f"{self.name}: rate limited, {self.places.cap} in flight from now")
         elif isinstance(error, RetryableError):
             if self.breaker.failed(sent_at=sent_at, now=now):
-                doubt = "" if self._has_answered else " (nothing has answered yet: is it right?)"
-                self._on_notice(
-                    f"{self.name}: {error}; left alone for {self.breaker.wait(now) or 0:.0f} s{doubt}"
-                )
+                doubt = "" if self.has_answered else " (nothing has answered yet: is it right?)"
+                rest = self.breaker.wait(now) or 0.0
+                self._on_notice(f"{self.name}: {error}; left alone for {rest:.0f} s{doubt}")
         else:
             self.breaker.no_verdict()
 

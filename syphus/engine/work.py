@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Work:
-    """A request on its way, with what has happened to it."""
+    """A request on its way, with what has happened to it and the deployments that refused it."""
 
     request: Request
     tries: Tries = field(default_factory=Tries)
+    refused_by: set[str] = field(default_factory=set)
 
 
 class WorkQueue:

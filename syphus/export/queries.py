@@ -7,6 +7,7 @@ again. It grows beside its place as a part file and is put there when the run en
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from syphus.core.durable import ListWriter, read_json_list, sync_folder
@@ -41,7 +42,8 @@ class QuerySpool:
 
     def close(self) -> None:
         """Lets go of a file that was never finished; it isn't put in place."""
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
 
     def finish(self) -> None:
         """Puts the file in its place."""

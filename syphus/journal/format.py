@@ -38,6 +38,7 @@ _KINDS: dict[int, Kind] = {
     ord("f"): "failed",
 }
 _COST = re.compile(rb'"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),')
+_MOST_COST = re.compile(rb'"most_cost":([^,]+),')
 _COST_WITHIN = 200
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -64,12 +65,17 @@ def _seal(key: str, kind: Kind, rest: str) -> bytes:
     return body + _TAIL % zlib.crc32(body)
 
 
-def encode_sent(request: Request, *, attempt: int, deployment: str) -> bytes:
-    """The line written before an attempt: without an outcome after it, it may have been billed."""
+def encode_sent(
+    request: Request, *, attempt: int, deployment: str, most_cost: float = 0.0
+) -> bytes:
+    """The line written before an attempt: without an outcome after it, it may have been billed.
+
+    `most_cost` is the most that it may cost, in US dollars.
+    """
     return _seal(
         request.key,
         "sent",
-        f'"query":{_encode(request.query_id)},"attempt":{attempt},"deployment":{_encode(deployment)}',
+        f'"most_cost":{most_cost!r},"query":{_encode(request.query_id)},"attempt":{attempt},"deployment":{_encode(deployment)}',
     )
 
 
@@ -134,6 +140,12 @@ def key_of(line: bytes) -> str:
 def kind_of(line: bytes) -> Kind:
     """The kind of a whole line."""
     return _KINDS[line[_KIND_AT]]
+
+
+def most_cost_of(line: bytes) -> float:
+    """The most that the attempt of a whole `sent` line may cost, in US dollars."""
+    found = _MOST_COST.search(line, _KIND_AT, _COST_WITHIN)
+    return float(found[1]) if found else 0.0
 
 
 def cost_of(line: bytes) -> tuple[Usage, float]:

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from syphus.core.errors import JournalDamaged
-from syphus.journal.format import Record, cost_of, decode, is_whole, key_of, kind_of
+from syphus.journal.format import (
+    Record,
+    cost_of,
+    decode,
+    is_whole,
+    key_of,
+    kind_of,
+    most_cost_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,19 +32,21 @@ class JournalIndex:
 
     `outcomes` maps a key (its 128 bits as an integer) to the offset of its last outcome,
     `earlier` to those before it, where there are any.
-    `open_sends` holds the keys whose last attempt has no known end: each may have been billed.
+    `open_sends` holds the keys whose last attempt has no known end, with the most that it may have
+    cost: each may have been billed. `lost_cost` is that of earlier attempts at the same keys.
     Tokens and `cost` (US dollars) are those of all replies, superseded ones included.
     `torn_bytes` is the length of an unfinished last line, which isn't part of the journal.
     """
 
     outcomes: dict[int, int] = field(default_factory=dict)
     earlier: dict[int, list[int]] = field(default_factory=dict)
-    open_sends: set[int] = field(default_factory=set)
+    open_sends: dict[int, float] = field(default_factory=dict)
     replies: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost: float = 0.0
+    lost_cost: float = 0.0
     whole_bytes: int = 0
     torn_bytes: int = 0
 
@@ -44,9 +54,12 @@ class JournalIndex:
         """Takes note of one whole line."""
         number = int(key_of(line), 16)
         if kind == "sent":
-            self.open_sends.add(number)
+            self.lost_cost += self.open_sends.get(number, 0.0)
+            self.open_sends[number] = most_cost_of(line)
             return
-        self.open_sends.discard(number)
+        most_cost = self.open_sends.pop(number, 0.0)
+        if kind == "failed":
+            self.lost_cost += most_cost
         if kind in ("reply", "truncated"):
             usage, cost = cost_of(line)
             self.replies += 1
@@ -60,6 +73,11 @@ class JournalIndex:
             if number in self.outcomes:
                 self.earlier.setdefault(number, []).append(self.outcomes[number])
             self.outcomes[number] = offset
+
+    @property
+    def uncertain_cost(self) -> float:
+        """The most, in US dollars, that attempts without a reply may have cost."""
+        return self.lost_cost + sum(self.open_sends.values())
 
     def all_of(self, number: int) -> list[int]:
         """The offsets of every outcome of a key, in order."""

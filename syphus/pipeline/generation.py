@@ -38,6 +38,8 @@ NOTHING_TO_ASK_FAILURE = Failure(
 )
 _CHUNK = 64
 _CHUNK_SECONDS = 0.05
+_READ_ON_SECONDS = 15.0
+_LONGEST_REPEATED = 8000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class Generation:
         send: bool = True,
     ) -> None:
         self.total = total
+        self._exhausted = False
         self.offsets = array("q")
         self.tally = Tally()
         self._dataset = dataset
@@ -103,22 +106,35 @@ class Generation:
             while chunk := await asyncio.to_thread(_take, self._queries):
                 yield list(self._first_requests(chunk))
             self.total = self.tally.read
+            self._exhausted = True
             for requests in self._second_requests():
                 yield requests
                 await asyncio.sleep(0)
         except InputError as error:
             if not self._engine.counts.sent and self._engine.stopped_by is None:
                 raise
-            stop = StoppedEarly(f"{error}. What was answered is kept.")
-            stop.__cause__ = error
-            self._engine.stop(stop)
+            self._engine.stop(_stop_for(error))
+        except OSError as error:
+            self._engine.stop(StoppedEarly(f"the queries can't be written down: {error}"))
 
-    async def read_on(self) -> None:
-        """After a stop: finds the outcomes of earlier sittings that weren't reached."""
+    async def read_on(self) -> bool:
+        """After a stop: finds the outcomes of earlier sittings that weren't reached.
+
+        False if that takes longer than `_READ_ON_SECONDS`, for a plugin may be slow or endless.
+        """
         self._send = False
-        if self._outcomes:
-            async for _ in self.requests():
-                pass
+        if not self._outcomes:
+            return True
+        until = time.monotonic() + _READ_ON_SECONDS
+        async for _ in self.requests():
+            if time.monotonic() > until:
+                return False
+        return True
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether every query of the data set was read."""
+        return self._exhausted
 
     def _first_requests(self, chunk: Sequence[Query]) -> Iterator[Request]:
         for query in chunk:
@@ -198,7 +214,7 @@ class Generation:
         return self._assembler.ask_again(
             request,
             text,
-            reply=reply.text or "",
+            reply=(reply.text or "")[:_LONGEST_REPEATED],
             correction=correction(self._dataset, verdict.parsed),
             turn=request.turn + 1,
         )
@@ -214,17 +230,22 @@ class Generation:
             return []
         return self._translating.begin(position, query.id, verdict.parsed.pairs)
 
-    def durable(self, group: Sequence[Kept]) -> None:
-        """Judges replies that are safe on the disk."""
-        for kept in group:
-            request, outcome = kept.request, kept.outcome
-            self.offsets[request.position] = kept.offset
-            query = self._asking.pop(request.position)
+    def take(self, kept: Kept) -> None:
+        """Judges one outcome that is safe on the disk.
+
+        A plugin that raises for it stops the sending; the reply stays in the journal.
+        """
+        request, outcome = kept.request, kept.outcome
+        self.offsets[request.position] = kept.offset
+        query = self._asking.pop(request.position)
+        try:
             if isinstance(outcome, Failure):
                 self.tally.failed += 1
             else:
                 self._judge(request, query, outcome)
-            self._engine.settle()
+        except InputError as error:
+            self._engine.stop(_stop_for(error))
+        self._engine.settle()
 
     def _judge(self, request: Request, query: Query, reply: Reply) -> None:
         verdict = judge(self._dataset, reply)
@@ -236,6 +257,12 @@ class Generation:
         else:
             self._asking[request.position] = query
             self._engine.submit(again)
+
+
+def _stop_for(error: InputError) -> StoppedEarly:
+    stop = StoppedEarly(f"{error}. What was answered is kept")
+    stop.__cause__ = error
+    return stop
 
 
 def _take(queries: Iterator[Query]) -> list[Query]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from syphus.journal.reader import JournalIndex
 
 NOT_WRITTEN = -1
+_TURN_SECONDS = 0.005
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,12 +36,16 @@ class Kept:
 
 @dataclass(slots=True, kw_only=True)
 class Spent:
-    """Tokens and US dollars of every reply in the run's journals."""
+    """Tokens and US dollars of every reply in the run's journals.
+
+    `uncertain` is the most that attempts without a reply may have cost.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost: float = 0.0
+    uncertain: float = 0.0
 
     def add(self, reply: Reply) -> None:
         """Counts one reply."""
@@ -53,6 +60,7 @@ class Spent:
         self.completion_tokens += index.completion_tokens
         self.cached_tokens += index.cached_tokens
         self.cost += index.cost
+        self.uncertain += index.uncertain_cost
 
 
 class StageJournal:
@@ -97,6 +105,41 @@ class StageJournal:
         self.reader.close()
 
 
+class Reading:
+    """Reads outcomes once they are durable, a few milliseconds at a time.
+
+    Parsing and checking a whole group at once would hold up sending and the answers that are on
+    their way.
+    """
+
+    def __init__(self, take: Callable[[Kept], None]) -> None:
+        self._take = take
+        self._arrived: deque[Kept] = deque()
+        self._wake = asyncio.Event()
+
+    def durable(self, group: Sequence[Kept]) -> None:
+        """Takes outcomes that are safe on the disk."""
+        self._arrived.extend(group)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Reads what arrives, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            until = time.monotonic() + _TURN_SECONDS
+            while self._arrived:
+                self._take(self._arrived.popleft())
+                if time.monotonic() > until:
+                    await asyncio.sleep(0)
+                    until = time.monotonic() + _TURN_SECONDS
+
+    def finish(self) -> None:
+        """Reads all that is left; after `run` has ended."""
+        while self._arrived:
+            self._take(self._arrived.popleft())
+
+
 class Keeper:
     """The engine's sink."""
 
@@ -104,9 +147,9 @@ class Keeper:
         self._journals = journals
         self._spent = spent
 
-    def sending(self, request: Request, *, attempt: int, deployment: str) -> bool:
+    def sending(self, request: Request, *, attempt: int, deployment: str, most_cost: float) -> bool:
         """Journals that an attempt is about to be made."""
-        line = encode_sent(request, attempt=attempt, deployment=deployment)
+        line = encode_sent(request, attempt=attempt, deployment=deployment, most_cost=most_cost)
         return self._journals[request.stage].writer.note(line)
 
     def not_billed(self, request: Request) -> None:

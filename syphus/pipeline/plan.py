@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from syphus.core.endpoints import choose_deployments
 from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
 from syphus.core.records import Prefix, Sampling
-from syphus.pipeline.plugin_calls import images_of, message_for
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
 from syphus.prompting.prefix import read_prefix
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from syphus.translation.check_glossary import Glossary
 
 LOOK_AHEAD = 1000
+LOOK_AHEAD_SECONDS = 5.0
 MAX_TOKENS = 2048
 # The embedded model has a context window of 2,048 tokens and writes some 70 tokens a second.
 LOCAL_MAX_TOKENS = 384
@@ -138,10 +137,7 @@ def make_plan(
         choose_languages(settings.languages)
     glossary = load_glossary(settings.glossary) if settings.glossary else None
     source = QuerySource(dataset)
-    source.check_ahead(LOOK_AHEAD)
-    for query in islice(source, 1):
-        message_for(dataset, query)
-        images_of(dataset, query)
+    source.check_ahead(LOOK_AHEAD, seconds=LOOK_AHEAD_SECONDS)
     plan = Plan(
         settings=settings,
         dataset=dataset,

@@ -9,7 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from syphus._version import __version__
-from syphus.core.errors import JournalError, SettingsError, StoppedEarly, SyphusError
+from syphus.core.errors import (
+    InputError,
+    JournalError,
+    SettingsError,
+    StoppedEarly,
+    SyphusError,
+)
 from syphus.core.events import Snapshot
 from syphus.core.languages import TARGETS, choose_languages
 from syphus.core.records import RequestShape
@@ -19,7 +25,7 @@ from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
 from syphus.journal.lock import run_lock
 from syphus.pipeline.generation import Generation, Tally
-from syphus.pipeline.keeping import Keeper, Spent, StageJournal
+from syphus.pipeline.keeping import Keeper, Reading, Spent, StageJournal
 from syphus.pipeline.lanes import name_models, open_lanes, open_local, wants_description
 from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
@@ -97,7 +103,7 @@ class Run:
             stack.callback(log.close)
             self._observer = log
             log.record("started", name=self._plan.settings.name, version=__version__)
-            facts = RunFacts(self._folder, self._plan, self.snapshot)
+            facts = RunFacts(self._folder, self._plan, self.snapshot, log)
             deployments, response_format = await self._open_deployments(stack)
             shape = self._shape(deployments, response_format)
             languages = self._languages()
@@ -121,7 +127,12 @@ class Run:
                 send=not self._plan.keeps_answers,
             )
             self._generation, self._translating = generation, translating
-            await self._ask(journals, deployments, facts, stack)
+            try:
+                async with AsyncExitStack() as connections:
+                    await self._ask(journals, deployments, facts, connections)
+            except InputError:
+                facts.undo()
+                raise
             outputs = Outputs(
                 self._folder,
                 plan=self._plan,
@@ -210,16 +221,20 @@ class Run:
             lanes,
             Keeper(journals, self._spent),
             most_in_flight=settings.num_threads,
-            budget=Budget(settings.budget, spent=self._spent.cost),
+            budget=Budget(settings.budget, spent=self._spent.cost + self._spent.uncertain),
             on_notice=self._observer.notice,
         )
         generation.attach(engine)
-        writers = [journals["generate"].open(on_durable=generation.durable, on_refused=engine.stop)]
+        readings = [Reading(generation.take)]
+        stages: list[Stage] = ["generate"]
         if translating is not None:
             translating.attach(engine, lambda: wants_description(lanes))
-            writers.append(
-                journals["translate"].open(on_durable=translating.durable, on_refused=engine.stop)
-            )
+            readings.append(Reading(translating.take))
+            stages.append("translate")
+        writers = [
+            journals[stage].open(on_durable=reading.durable, on_refused=engine.stop)
+            for stage, reading in zip(stages, readings, strict=True)
+        ]
         self._priced = self._spent.cost > 0 or any(each.rates for each in deployments)
         self._engine = engine
         if self._stop is not None:
@@ -228,8 +243,7 @@ class Run:
             async with asyncio.TaskGroup() as group:
                 syncing = [group.create_task(writer.run()) for writer in writers]
                 beside = [group.create_task(facts.keep_fresh())]
-                if translating is not None:
-                    beside.append(group.create_task(translating.run()))
+                beside += [group.create_task(reading.run()) for reading in readings]
                 await engine.run(generation.requests())
                 for writer, task in zip(writers, syncing, strict=True):
                     writer.close_when_synced()
@@ -238,18 +252,23 @@ class Run:
                     task.cancel()
         except BaseExceptionGroup as errors:
             raise _first_of(errors) from None
-        if translating is not None:
-            translating.finish()
-        if engine.stopped_by is not None:
-            await generation.read_on()
+        for reading in readings:
+            reading.finish()
+        if engine.stopped_by is not None and not await generation.read_on():
+            self._observer.notice(
+                "not all earlier answers were reached: the files lack them, the journal has them"
+            )
 
     async def _finish(self, outputs: Outputs, facts: RunFacts, log: RunLog) -> Outcome:
-        written = await asyncio.to_thread(outputs.write, time=facts.started)
+        try:
+            written = await asyncio.to_thread(outputs.write, time=facts.started)
+        except (InputError, OSError) as error:
+            raise StoppedEarly(
+                f"the files can't be written: {error}. Every reply is in the journal; mend this, "
+                "and the same command writes them"
+            ) from error
         snapshot, engine, source = self.snapshot(), self._engine, self._plan.source
-        stopped_by = engine.stopped_by if engine is not None else None
-        unanswered = snapshot.read - snapshot.done
-        if unanswered and stopped_by is None:
-            stopped_by = StoppedEarly(f"{unanswered} queries have no reply yet")
+        stopped_by = self._reason_to_go_on(snapshot)
         outputs.write_summary(
             snapshot,
             written,
@@ -272,6 +291,17 @@ class Run:
             failed_translations=self._translating.failed_requests if self._translating else 0,
             stopped_by=stopped_by,
         )
+
+    def _reason_to_go_on(self, now: Snapshot) -> SyphusError | None:
+        """Why the run isn't at its end; None if a stop came when all was done already."""
+        engine, generation, translating = self._engine, self._generation, self._translating
+        unanswered = now.read - now.done
+        is_whole = generation is not None and generation.is_exhausted and not unanswered
+        if is_whole and (translating is None or not translating.is_open):
+            return None
+        if engine is not None and engine.stopped_by is not None:
+            return engine.stopped_by
+        return StoppedEarly(f"{unanswered} queries have no reply yet")
 
     def snapshot(self) -> Snapshot:
         """The run at this moment."""

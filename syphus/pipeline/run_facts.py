@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,14 @@ class RunFacts:
     Raises SettingsError where the folder holds the run of another data set.
     """
 
-    def __init__(self, folder: Path, plan: Plan, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self, folder: Path, plan: Plan, snapshot: Callable[[], Snapshot], observer: Observer
+    ) -> None:
         self._folder = folder
         self._plan = plan
         self._snapshot = snapshot
         self._facts: dict[str, Any] = {}
-        self.earlier = read_run_file(folder)
+        self.earlier = _read_earlier(folder, observer)
         name = plan.settings.name
         if self.earlier.get("name", name) != name:
             raise SettingsError(
@@ -54,7 +57,7 @@ class RunFacts:
     @property
     def seconds(self) -> float:
         """Seconds of work in all sittings."""
-        return round(float(self.earlier.get("seconds", 0.0)) + self._snapshot().seconds, 2)
+        return round(float(self.earlier.get("seconds") or 0.0) + self._snapshot().seconds, 2)
 
     def begin(
         self,
@@ -69,8 +72,8 @@ class RunFacts:
         for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
             if self.earlier.get(what, value) != value:
                 observer.notice(
-                    f"the {what.removesuffix('_hash')} has changed since the last time: all is asked "
-                    "anew, what was answered before stays in the journal alone"
+                    f"the {what.removesuffix('_hash')} has changed since the last time: all is "
+                    "asked anew, what was answered before stays in the journal alone"
                 )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._facts = {
@@ -93,6 +96,11 @@ class RunFacts:
         }
         write_run_file(self._folder, self._now(state="running"))
 
+    def undo(self) -> None:
+        """Puts back what an earlier sitting wrote: this one found wrong input and did nothing."""
+        if self.earlier:
+            write_run_file(self._folder, self.earlier)
+
     def end(self, *, state: str, why: SyphusError | None) -> None:
         """Writes how the sitting ended."""
         write_run_file(self._folder, self._now(state=state, why=why))
@@ -101,7 +109,8 @@ class RunFacts:
         """Writes how far the run is, every ten seconds, until cancelled."""
         while True:
             await asyncio.sleep(_REFRESH_SECONDS)
-            await refresh_run_file(self._folder, self._now(state="running"))
+            with suppress(OSError):  # a full disk is the journal's to tell
+                await refresh_run_file(self._folder, self._now(state="running"))
 
     def _now(self, *, state: str, why: SyphusError | None = None) -> dict[str, Any]:
         now = self._snapshot()
@@ -127,6 +136,14 @@ class RunFacts:
             "seconds": self.seconds,
             "counts": counts,
         }
+
+
+def _read_earlier(folder: Path, observer: Observer) -> dict[str, Any]:
+    try:
+        return read_run_file(folder)
+    except SettingsError as error:
+        observer.notice(f"{error}; it is written anew")
+        return {}
 
 
 def tell_what_was_found(index: JournalIndex, *, what: str, observer: Observer) -> None:

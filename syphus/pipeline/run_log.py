@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -31,13 +32,15 @@ class RunLog:
 
     def notice(self, text: str) -> None:
         """Logs one line and passes it on."""
-        self._log.info(text)
+        self.record(text)
         self._observer.notice(text)
 
     def record(self, event: str, **facts: Any) -> None:
         """Logs facts that a terminal has no use for."""
-        self._log.info(event, **facts)
+        with suppress(OSError):  # a full disk is the journal's to tell
+            self._log.info(event, **facts)
 
     def close(self) -> None:
         """Closes the file."""
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()

@@ -7,10 +7,8 @@ under that key, however it was asked for, is what it needn't ask for again.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from array import array
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +23,7 @@ from syphus.translation.shape import response_format
 from syphus.translation.values import SourcePair, Translated, Untranslated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from syphus.core.records import QuestionAnswer, Request
     from syphus.engine.engine import Engine
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from syphus.prompting.messages import Assembler
     from syphus.translation.check_glossary import Glossary
 
-_TURN_SECONDS = 0.005
+_LONGEST_SHOWN = 2000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,8 +89,6 @@ class Translating:
         self._last = array("q")
         self._earlier: dict[int, list[int]] = {}
         self._open: dict[int, Progress] = {}
-        self._arrived: deque[Kept] = deque()
-        self._wake = asyncio.Event()
         self._engine: Engine
         self._describe: Callable[[], bool] = bool
 
@@ -123,27 +119,10 @@ class Translating:
                 self._read(progress, offset)
         return progress
 
-    def durable(self, group: Sequence[Kept]) -> None:
-        """Takes outcomes that are safe on the disk; `run` checks them."""
-        self._arrived.extend(group)
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Checks what arrives, a few milliseconds at a time: sending goes on beside it."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            until = time.monotonic() + _TURN_SECONDS
-            while self._arrived:
-                self._take(self._arrived.popleft())
-                if time.monotonic() > until:
-                    await asyncio.sleep(0)
-                    until = time.monotonic() + _TURN_SECONDS
-
-    def finish(self) -> None:
-        """Checks all that has arrived; after `run` has ended."""
-        while self._arrived:
-            self._take(self._arrived.popleft())
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is still to be asked or answered."""
+        return bool(self._open)
 
     def _progress(self, query_id: str, pairs: Iterable[QuestionAnswer]) -> Progress:
         source = tuple(
@@ -168,7 +147,8 @@ class Translating:
         if outcome is not None:
             self._apply(progress, record.pairs, record.languages, outcome)
 
-    def _take(self, kept: Kept) -> None:
+    def take(self, kept: Kept) -> None:
+        """Checks one outcome that is safe on the disk."""
         request, position = kept.request, kept.request.position
         self._remember(position, kept.offset)
         progress = self._open[position]
@@ -213,7 +193,10 @@ class Translating:
         for pair, code in asked:
             name = (pair.number, code)
             if name in found.missing:
-                progress.rejected[name] = found.missing[name]
+                missing = found.missing[name]
+                if not missing.text and found.rejected is not None:
+                    missing = replace(missing, text=found.rejected.response[:_LONGEST_SHOWN])
+                progress.rejected[name] = missing
             else:
                 self._check(progress, pair, found.given[name])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -48,18 +49,23 @@ class QuerySource:
         self.repeated = 0
         self.renamed = 0
 
-    def check_ahead(self, limit: int) -> None:
+    def check_ahead(self, limit: int, *, seconds: float = float("inf")) -> None:
         """Finds wrong items before the first query is handed out.
 
-        A list or tuple is checked whole; of anything else the first `limit` items, at least one,
-        which are held for the next iteration.
+        A list or tuple is checked whole; of anything else the first `limit` items, or those that
+        come within `seconds`, at least one, which are held for the next iteration.
         """
         items = self._open()
         if isinstance(items, list | tuple):
             self._check(items)
             return
         rest = self._iterate(items)
-        held = list(itertools.islice(rest, max(limit, 1)))
+        until = time.monotonic() + seconds
+        held = []
+        for item in itertools.islice(rest, max(limit, 1)):
+            held.append(item)
+            if time.monotonic() > until:
+                break
         self._check(held)
         self._ahead = itertools.chain(held, rest)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from syphus.translation.check_latin import is_english
+from syphus.translation.check_detector import is_english
 from syphus.translation.check_source import SENTENCE_WORDS, is_names, split_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from syphus.translation.check_latin import is_english
 from syphus.translation.check_source import Source
 
 COPIED: Final = "it is a copy of the source"

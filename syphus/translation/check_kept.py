@@ -12,77 +12,70 @@ if TYPE_CHECKING:
 Items: TypeAlias = "Mapping[tuple[str, str], int]"
 
 # Repetitions are bounded or possessive, so no text takes more than linear time.
-_TIME: Final = r"(?<![\d:.])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?:[.,]\d{1,3})?(?![\d:])"
-_KEPT: Final = re.compile(
-    rf"""
-    (?P<fence> ```[\s\S]*?``` )
-  | (?P<code> `(?!\s)[^`\n]{{1,500}}(?<!\s)` )
-  | (?P<tag>
-        </?[A-Za-z][\w:.-]{{0,60}}
-        (?: \s{{1,20}}[\w:@.-]{{1,60}}\s?=\s?
-            (?: "[^"<>]{{0,500}}" | '[^'<>]{{0,500}}' | [^\s"'<>=]{{1,200}} ) ){{0,20}}
-        \s?/?>
-    )
-  | (?P<address> (?:https?://|www\.)[\w!\#$%&'()*+,./:;=?@~-]++ )
-  | (?P<mailbox>
-        (?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++@[A-Za-z0-9-]{{1,63}}(?:\.[A-Za-z0-9-]{{1,63}}){{1,8}}
-    )
-  | (?P<placeholder>
-        \{{\{{[^{{}}\n]{{1,60}}\}}\}} | \$?\{{[\w.:!$-]{{0,60}}\}}
-      | %\(\w{{1,60}}\)[\#0+-]?\d{{0,3}}(?:\.\d{{1,2}})?[a-zA-Z]
-      | (?<![\d%])%(?:\d\$)?(?:\.\d)?[sdifgrx](?![A-Za-z])
-    )
-  | (?P<timestamp> {_TIME} (?!\s?[ap]\.?m\b) )
-    """,
-    re.VERBOSE | re.ASCII,
+_TIMESTAMP: Final = (
+    r"(?<![\d:.])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?:[.,]\d{1,3})?(?![\d:])(?!\s?[aApP]\.?[mM]\b)"
 )
-_TIMESTAMP: Final = re.compile(_TIME)
+_TAG: Final = r"""
+    </?[A-Za-z][\w:.-]{0,60}
+    (?: \s{1,20}[\w:@.-]{1,60}\s?=\s?
+        (?: "[^"<>]{0,500}" | '[^'<>]{0,500}' | [^\s"'<>=]{1,200} )
+    ){0,20}
+    \s?/?>
+"""
+_MAILBOX: Final = (
+    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+)
+_ADDRESS: Final = r"(?:https?://|www\.)[\w!\#$%&'()*+,./:;=?@~-]++"
+_PERCENT: Final = r"""
+    %\(\w{1,60}\)[\#0+-]?\d{0,3}(?:\.\d{1,2})?[a-zA-Z]
+  | (?<![\d%])%(?:\d\$)?(?:\.\d)?[sdifgrx](?![A-Za-z])
+"""
+# What marks a kind of item in a text, its name, its pattern. In this order: an address in a tag is
+# part of the tag. A block between three backticks has no name: comments in code may be translated.
+_KINDS: Final = tuple(
+    (mark, kind, re.compile(pattern, re.VERBOSE | re.ASCII))
+    for mark, kind, pattern in (
+        ("```", "", r"```[\s\S]*?```"),
+        ("`", "code span", r"`(?!\s)[^`\n]{1,500}(?<!\s)`"),
+        ("<", "tag", _TAG),
+        ("://", "address", _ADDRESS),
+        ("www.", "address", _ADDRESS),
+        ("@", "e-mail address", _MAILBOX),
+        ("{", "placeholder", r"\{\{[^{}\n]{1,60}\}\} | \$?\{[\w.:!$-]{0,60}\}"),
+        ("%", "placeholder", _PERCENT),
+        (":", "timestamp", _TIMESTAMP),
+    )
+)
 _TRAILING: Final = ".,;:!?)'"
-_NAMES: Final = {
-    "code": "code span",
-    "tag": "tag",
-    "address": "address",
-    "mailbox": "e-mail address",
-    "placeholder": "placeholder",
-    "timestamp": "timestamp",
-}
-_ADDED: Final = frozenset({"code", "timestamp"})
+_ADDED: Final = frozenset({"code span", "timestamp"})
 _HOURS: Final = 24
 
 
 def split_kept(text: str) -> tuple[str, Items]:
     """Return the text without its kept items, and the items with their counts.
 
-    What stands between three backticks is in neither: comments in code may be translated. Digits
-    are expected as 0-9.
+    Digits are expected as 0-9.
     """
-    if not _may_have_kept(text):
-        return text, {}
     items: dict[tuple[str, str], int] = {}
+    for mark, kind, pattern in _KINDS:
+        if mark in text:
+            text = _take(pattern, kind, text, items)
+    return text, items
+
+
+def _take(pattern: re.Pattern[str], kind: str, text: str, items: dict[tuple[str, str], int]) -> str:
     prose: list[str] = []
     end = 0
-    for match in _KEPT.finditer(text):
-        kind = match.lastgroup or ""
+    for match in pattern.finditer(text):
         value = match[0].rstrip(_TRAILING) if kind == "address" else match[0]
         prose.append(text[end : match.start()])
         end = match.start() + len(value)
-        if kind != "fence":
+        if kind:
             items[kind, value] = items.get((kind, value), 0) + 1
+    if not prose:
+        return text
     prose.append(text[end:])
-    return " ".join(prose), items
-
-
-def _may_have_kept(text: str) -> bool:
-    return (
-        "`" in text
-        or "<" in text
-        or "{" in text
-        or "%" in text
-        or "@" in text
-        or "://" in text
-        or "www." in text
-        or (":" in text and _TIMESTAMP.search(text) is not None)
-    )
+    return " ".join(prose)
 
 
 def find_kept_fault(source: Items, text: Items, prose: str) -> str | None:
@@ -101,11 +94,11 @@ def find_kept_fault(source: Items, text: Items, prose: str) -> str | None:
         if kind == "timestamp" and _tells_clock_time(value, prose):
             continue
         if not found:
-            return f"the {_NAMES[kind]} {value} is missing"
-        return f"the {_NAMES[kind]} {value} is there {found} times, not {count}"
+            return f"the {kind} {value} is missing"
+        return f"the {kind} {value} is there {found} times, not {count}"
     for kind, value in text:
         if kind not in _ADDED and (kind, value) not in source:
-            return f"the {_NAMES[kind]} {value} is not in the source"
+            return f"the {kind} {value} is not in the source"
     return None
 
 

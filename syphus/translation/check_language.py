@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Final
 from syphus.core.languages import LANGUAGES
 from syphus.translation.check_finding import Finding
 from syphus.translation.check_han import count_outside, find_han_fault
-from syphus.translation.check_latin import is_english, name_language, name_other_language
+from syphus.translation.check_detector import (
+    NAMES,
+    is_english,
+    name_language,
+    name_other_arabic,
+    name_other_language,
+)
 from syphus.translation.check_source import find_words, is_names
 
 if TYPE_CHECKING:
@@ -44,7 +50,6 @@ _BEYOND_LATIN: Final = re.compile(
 )
 _HAN: Final = re.compile(f"[{_HAN_RANGES}]+")
 _KANA: Final = re.compile(f"[{_KANA_RANGES}]")
-_NOT_ARABIC: Final = re.compile("[پچژگکیےہھٹڈڑںۆێە]")
 # Weighed, because a fifth of the letters of a Japanese text, or more, is kana and the rest Chinese.
 _LETTERS: Final = {
     "Japanese": (_KANA, 5),
@@ -65,7 +70,6 @@ _KANJI_ONLY: Final = 9
 _NEEDS_KANA: Final = 4
 _KANA_SHARE: Final = 0.2
 _KANA_IN_CHINESE: Final = 0.15
-_PERSIAN_SHARE: Final = 0.05
 
 
 def check_language(prose: str, words: list[str], source: Source, language: str) -> Finding:
@@ -83,34 +87,38 @@ def check_language(prose: str, words: list[str], source: Source, language: str) 
     if not own:
         return _check_without_letters(prose, words, foreign, language)
     if own < (own + sum(map(len, foreign))) * _OWN_SHARE:
-        return _refuse(language, _name_script("".join(foreign)))
+        return _refuse(language, _name_script(" ".join(foreign)))
     if language == "ja":
         return _check_japanese(prose, own, source.vocabulary.difference(words))
     fault = None
     if language == "zh":
         fault = _find_chinese_fault(prose, own)
-    elif language == "ar" and len(_NOT_ARABIC.findall(prose)) > max(1, own * _PERSIAN_SHARE):
-        fault = "Persian or Urdu"
+    elif language == "ar":
+        fault = name_other_arabic(_OWN["ar"].findall(prose))
     return _refuse(language, fault) if fault else Finding()
 
 
 def _check_without_letters(
     prose: str, words: list[str], foreign: list[str], language: str
 ) -> Finding:
-    if foreign or not is_names(prose) or is_english(words):
-        return _refuse(language, _name_script(prose))
-    return Finding(unjudged=True)
+    if foreign:
+        return _refuse(language, _name_script(" ".join(foreign)))
+    if is_names(prose) and not is_english(words):
+        return Finding(unjudged=True)
+    return _refuse(language, NAMES["en"])
 
 
 def _check_latin(prose: str, words: list[str], source: Source, language: str) -> Finding:
     if not prose.isascii() and _BEYOND_LATIN.search(prose):
-        foreign = "".join(
+        foreign = [
             word for word in _FOREIGN[language].findall(prose) if word not in source.vocabulary
-        )
-        if foreign and len(foreign) * _LETTERS_PER_SIGN > sum(
-            len(word) for word in words if word.isascii() and word not in source.vocabulary
+        ]
+        if foreign and sum(map(len, foreign)) * _LETTERS_PER_SIGN > sum(
+            len(word)
+            for word in words
+            if word not in source.vocabulary and not _BEYOND_LATIN.search(word)
         ):
-            return _refuse(language, _name_script(foreign))
+            return _refuse(language, _name_script(" ".join(foreign)))
     other, unjudged = name_other_language(words, source, language)
     return _refuse(language, other) if other else Finding(unjudged=unjudged)
 

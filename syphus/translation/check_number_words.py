@@ -86,9 +86,9 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "أحد حادي إحدى",
         "اثن إثن ثاني اثنا",
     ),
-    "zh": ("零 〇", "", "双 对", *[""] * 10),
+    "zh": ("零 \u3007", "", "双 对", *[""] * 10),
     "ja": (
-        "ゼロ 零 〇",
+        "ゼロ 零 \u3007",
         "ひと",
         "ふた 双 対",
         "みっつ",
@@ -126,13 +126,13 @@ _WORDS: Final = MappingProxyType(
 )
 
 _DIGITS: Final = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
-    "〇": 0,
+    "\u3007": 0,
     "两": 2,
     "兩": 2,
 }
 _UNITS: Final = {"十": 10, "百": 100, "千": 1000}
 _GROUPS: Final = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
-_NUMERAL: Final = re.compile("[零〇一二两兩三四五六七八九十百千万萬亿億]{1,30}")
+_NUMERAL: Final = re.compile("[零\u3007一二两兩三四五六七八九十百千万萬亿億]{1,30}")
 
 _ROMAN: Final = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 _LARGEST_ROMAN: Final = 39
@@ -142,8 +142,9 @@ SPELT: Final = re.compile(
     r"""\b(?:
         zero | one | two | three | four | five | six | seven | eight | nine | ten | eleven | twelve
       | \w{3,6}teen | (?:twen|thir|for|fif|six|seven|eigh|nine)ty | hundred | thousand | million
-      | billion | first | second | third | \w{4,8}th | half | halves | quarter | both | pair | couple
-      | dozen | once | twice | thrice | single | double | triple | noon | midnight | [ap]\.?m
+      | billion | first | second | third | \w{4,8}th | half | halves | quarter | both
+      | pair | couple | dozen | once | twice | thrice | single | double | triple | noon
+      | midnight | [ap]\.?m
       | jan | feb | march | apr | may | june | july | aug | sept? | oct | nov | dec
       | (?:janu|febru)ary | april | august | (?:septem|octo|novem|decem)ber
     )\b""",
@@ -152,7 +153,7 @@ SPELT: Final = re.compile(
 
 
 def says_number(value: str, text: str, language: str) -> bool:
-    """Whether `text`, in lower case, says the whole number `value` as a word or in Roman letters."""
+    """Whether `text`, in lower case, says a whole number as a word or in Roman letters."""
     if value in _UNSAID.get(language, ()):
         return True
     pattern = _WORDS[language].get(value)
@@ -176,7 +177,7 @@ def _says_roman(value: int, text: str) -> bool:
 def find_numerals(text: str) -> set[str]:
     """Return the values of the Chinese or Japanese numerals in a text.
 
-    十二 is "12", 二〇二四 is "2024".
+    十二 is "12", 二零二四 is "2024".
     """
     return {_read_numeral(numeral) for numeral in _NUMERAL.findall(text)}
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from syphus.translation.check_number_words import SPELT, find_numerals, says_number
@@ -42,6 +43,8 @@ _DECADE: Final = re.compile(r"['\u2019]?s\b")
 _NOON: Final = 12
 # A number of more digits is an identifier: it is compared as it stands.
 _MOST_DIGITS: Final = 40
+# A source of more numbers is a table, and not checked; of a text twice as many are read.
+_MOST_NUMBERS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +62,13 @@ class Number:
 def find_numbers(text: str) -> tuple[Number, ...]:
     """Return the numbers of a text whose digits are 0-9, in their order.
 
-    Decades ("the 1990s", "in his 20s") are left out: languages name them in many ways.
+    Decades ("the 1990s", "in his 20s") are left out: languages name them in many ways. So are all
+    behind the first 2,000.
     """
     numbers: list[Number] = []
     if not _DIGIT.search(text):
         return ()
-    for match in _NUMBER.finditer(text):
+    for match in islice(_NUMBER.finditer(text), 2 * _MOST_NUMBERS):
         written, unit = match.groups()
         if _DECADE.match(text, match.end(1)) and written.endswith("0"):
             continue
@@ -98,7 +102,9 @@ def _read(written: str) -> tuple[set[str], set[str]]:
 
 def _canonical(written: str) -> str:
     whole, _, fraction = written.partition(".")
-    fraction = fraction.rstrip("0")
+    # 15.000 may be fifteen thousand, so it is not 15.
+    if len(fraction) != _GROUP:
+        fraction = fraction.rstrip("0")
     whole = whole.lstrip("0") or "0"
     return f"{whole}.{fraction}" if fraction else whole
 
@@ -125,7 +131,7 @@ def find_number_fault(
 
     `numbers` are those of `source`; both texts have 0-9 for digits and no kept items.
     """
-    if not numbers:
+    if not numbers or len(numbers) > _MOST_NUMBERS:
         return None
     found = find_numbers(text)
     known: set[str] = set().union(*(number.values | number.parts for number in found))

@@ -19,7 +19,7 @@ _NOUN: Final = (
     r"|翻译|译文|譯文|翻訳|訳文|번역|ترجم"
 )
 _NAME: Final = (
-    r"(?:simplified |traditional )?chinese|japanese|spanish|german|french|korean|arabic|english"
+    r"(?:(?:simplified|traditional)\s)?chinese|japanese|spanish|german|french|korean|arabic|english"
     r"|chino|japonés|español|alemán|francés|coreano|árabe|inglés"
     r"|chinesisch|japanisch|spanisch|deutsch|französisch|koreanisch|arabisch|englisch"
     r"|chinois|japonais|espagnol|allemand|français|coréen|arabe|anglais"
@@ -38,7 +38,16 @@ _LABEL: Final = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_LABEL_SOURCE: Final = re.compile(rf"transl|version|\b(?:{_NAME})\b", re.IGNORECASE)
+_OPENING: Final = re.compile(
+    rf"""
+    [\W_]{{0,5}}
+    (?: here(?:['\u2019]s|\sis|\sare) | aquí\s(?:está|tienes?) | hier\s(?:ist|sind) | voici
+      | 以下是 | 这是 | 下面是 | 以下[はが] | こちら[はが] | 다음은 | 아래는 | إليك )
+    [^\n]{{0,40}}(?:{_NOUN})
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_LABEL_SOURCE: Final = re.compile(rf"transl|interpret|render|\b(?:{_NAME})\b", re.IGNORECASE)
 _ASSENT: Final = re.compile(
     r"""
     [\W_]{0,3}
@@ -52,27 +61,35 @@ _ASSENT: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _ASSENT_SOURCE: Final = re.compile(
-    r"""\W{0,3}(?: sure | certain | of[ ]course | absolute | ok | yes | yeah | yep | right | all[ ]?right
-      | definite | natural | well\b | clear | glad | indeed | fine | good | great | obvious | happ[yi]
-      | with[ ]pleasure | no[ ]problem | understood | got[ ]it )""",
+    r"""
+    \W{0,3}
+    (?: sure | certain | of[ ]course | absolute | ok | yes | yeah | yep | right | all[ ]?right
+      | definite | natural | well\b | clear | glad | indeed | fine | good | great | obvious
+      | happ[yi] | with[ ]pleasure | no[ ]problem | understood | got[ ]it )
+    """,
     re.VERBOSE | re.IGNORECASE,
 )
 _REFUSAL: Final = re.compile(
     r"""
     [\W_]{0,3}
-    (?: (?:i['\u2019]?\s?a?m[ ])?(?:so[ ]|very[ ])?sorry\b | i[ ](?:apologi[sz]e|cannot|can['\u2019]?t)\b | as[ ]an[ ]ai
-      | lo[ ](?:siento|lamento) | no[ ]puedo[ ](?:ayudar|traducir|cumplir) | como[ ](?:una?[ ])?(?:ia|modelo)
-      | (?:es[ ])?tut[ ]mir[ ]leid | entschuldigung | als[ ]ki | ich[ ]kann[ ](?:das|dies)[^.]{0,30}nicht
-      | (?:je[ ]suis[ ])?(?:vraiment[ ])?désolée? | en[ ]tant[ ]qu[e'\u2019] | je[ ]ne[ ]peux[ ]pas
+    (?: (?:i['\u2019]?\s?a?m[ ])?(?:so[ ]|very[ ])?sorry\b
+      | i[ ](?:apologi[sz]e|cannot|can['\u2019]?t)\b | as[ ]an[ ]ai
+      | lo[ ](?:siento|lamento) | no[ ]puedo[ ](?:ayudar|traducir|cumplir)
+      | como[ ](?:una?[ ])?(?:ia|modelo)
+      | (?:es[ ])?tut[ ]mir[ ]leid | entschuldigung | als[ ]ki
+      | ich[ ]kann[ ](?:das|dies)[^.]{0,30}nicht
+      | (?:je[ ]suis[ ])?(?:vraiment[ ])?désolée? | en[ ]tant[ ]qu[e'\u2019][ ]?ia
+      | je[ ]ne[ ]peux[ ]pas[ ](?:traduire|vous[ ]aider)
       | (?:很|非常|十分)?抱歉 | 对不起 | 作为.{0,6}AI | 我(?:无法|不能)(?:翻译|提供|协助)
       | (?:大変)?申し訳 | すみません | ごめん | AIとして
       | (?:정말\s)?죄송 | 미안 | AI로서
-      | عذر | آسف | (?:أنا\s)?(?:آسف|أعتذر) | لا\s(?:أستطيع|يمكنني)\s(?:ترجمة|المساعدة|تقديم) )
+      | عذرًا | عذراً | معذرة | (?:أنا\s)?(?:آسف|أعتذر)
+      | لا\s(?:أستطيع|يمكنني)\s(?:ترجمة|المساعدة|تقديم) )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _REFUSAL_SOURCE: Final = re.compile(
-    r"sorry|apolog|pardon|excuse|forgive|regret|unfortunate|afraid|can(?:no|['\u2019])?t\b|unable"
+    r"sorry|apolog|pardon|excuse|forgive|regret|unfortunate|afraid|desolat|can(?:no|['\u2019])?t\b|unable"
     r"|not able|\bas an?\b|despite",
     re.IGNORECASE,
 )
@@ -87,6 +104,7 @@ def find_talk_fault(text: str, source: str) -> str | None:
         return REFUSES
     if _ASSENT.match(head) and not _ASSENT_SOURCE.match(source):
         return TALKS
-    if (":" in head or "\uff1a" in head) and _LABEL.match(head):
-        return None if _LABEL_SOURCE.search(source) else TALKS
+    labelled = (":" in head or "\uff1a" in head) and _LABEL.match(head)
+    if (labelled or _OPENING.match(head)) and not _LABEL_SOURCE.search(source):
+        return TALKS
     return None

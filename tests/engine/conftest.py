@@ -62,8 +62,8 @@ class Outcomes:
     engine: Engine | None = None
     allows: bool = True
 
-    def sending(self, request: Request, *, attempt: int, deployment: str) -> bool:
-        del attempt, deployment
+    def sending(self, request: Request, *, attempt: int, deployment: str, most_cost: float) -> bool:
+        del attempt, deployment, most_cost
         if self.allows:
             self.sends.append(request.position)
         return self.allows

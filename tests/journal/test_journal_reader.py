@@ -95,7 +95,7 @@ def test_sends_without_an_end_are_told(tmp_path: Path) -> None:
         encode_sent(request("e", key(5)), attempt=1, deployment="d"),
         encode_not_billed(request("q", key(5))),
     )
-    assert read_index(path).open_sends == {4}
+    assert read_index(path).open_sends.keys() == {4}
 
 
 @pytest.mark.parametrize(("kind", "left"), [("failed", {1, 3}), ("truncated", {1, 2})])

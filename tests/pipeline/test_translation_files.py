@@ -213,7 +213,7 @@ def test_the_schema_has_each_pair_and_each_language(job: Any, photos: Callable[.
 def test_without_response_formats_the_shape_is_described(
     job: Any, photos: Callable[..., Any]
 ) -> None:
-    """Once it is known that a server refuses them it is asked in words; each change is said once."""
+    """A server that refuses them is asked in words as soon as it is known; that is said once."""
     clerk = Clerk()
     job.server.play(Script(answer=clerk, refuses={"response_format"}, latency=0.01))
     sitting = job.run(photos(60), languages="all", num_threads=4)

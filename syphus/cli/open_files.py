@@ -1,0 +1,28 @@
+"""Room for as many connections as the user wants."""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from syphus.core.events import Observer
+
+_BESIDE_CONNECTIONS = 100
+
+
+def raise_file_limit(connections: int, *, observer: Observer) -> None:
+    """Raises this process's limit on open files to what `connections` need, as far as allowed.
+
+    The usual limit is 1,024: enough for a shell, not for a thousand requests in flight.
+    """
+    wanted = connections + _BESIDE_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        observer.notice(
+            f"this system allows {hard} open files: --num_threads {connections} may be too many"
+        )
