@@ -11,8 +11,6 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from syphus.core.languages import LANGUAGES
-from syphus.translation.check_finding import Finding
-from syphus.translation.check_han import count_outside, find_han_fault
 from syphus.translation.check_detector import (
     NAMES,
     is_english,
@@ -20,6 +18,8 @@ from syphus.translation.check_detector import (
     name_other_arabic,
     name_other_language,
 )
+from syphus.translation.check_finding import Finding
+from syphus.translation.check_han import count_outside, find_han_fault
 from syphus.translation.check_source import find_words, is_names
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ _KANJI_ONLY: Final = 9
 _NEEDS_KANA: Final = 4
 _KANA_SHARE: Final = 0.2
 _KANA_IN_CHINESE: Final = 0.15
+_CHINESE_CHARACTERS: Final = 2
 
 
 def check_language(prose: str, words: list[str], source: Source, language: str) -> Finding:
@@ -124,9 +125,14 @@ def _check_latin(prose: str, words: list[str], source: Source, language: str) ->
 
 
 def _find_chinese_fault(prose: str, own: int) -> str | None:
-    if len(_KANA.findall(prose)) > own * _KANA_IN_CHINESE:
+    han = "".join(_HAN.findall(prose))
+    # A name in kana stands among characters that Japanese doesn't have.
+    if (
+        len(_KANA.findall(prose)) > own * _KANA_IN_CHINESE
+        and count_outside(han, "shift_jis") < _CHINESE_CHARACTERS
+    ):
         return "Japanese"
-    return find_han_fault("".join(_HAN.findall(prose)))
+    return find_han_fault(han)
 
 
 def _check_japanese(prose: str, own: int, said: frozenset[str]) -> Finding:
@@ -136,7 +142,7 @@ def _check_japanese(prose: str, own: int, said: frozenset[str]) -> Finding:
         return Finding()
     strange = count_outside(han, "shift_jis")
     if kana:
-        return _refuse("ja", "Chinese") if strange > 1 else Finding()
+        return _refuse("ja", "Chinese") if strange >= _CHINESE_CHARACTERS else Finding()
     if strange or len(han) > _KANJI_ONLY or len(said) >= _NEEDS_KANA:
         return _refuse("ja", "Chinese")
     return Finding(unjudged=True)

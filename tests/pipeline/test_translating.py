@@ -86,7 +86,7 @@ class Spoiled:
 
     spoil: Callable[[Reply], None]
     reasons: dict[tuple[int, str], str]
-    texts: dict[tuple[int, str], str]
+    texts: dict[tuple[int, str], str | None]
 
 
 def leave_out_korean(reply: Reply) -> None:
@@ -132,7 +132,7 @@ def said(number: int, code: str, name: str = "answer") -> str:
 
 
 SPOILED = {
-    "one language missing": Spoiled(leave_out_korean, {(2, "ko"): "missing"}, {(2, "ko"): ""}),
+    "one language missing": Spoiled(leave_out_korean, {(2, "ko"): "missing"}, {(2, "ko"): None}),
     "two languages swapped": Spoiled(
         swap_spanish_and_german,
         {(2, "es"): "German", (2, "de"): "Spanish"},
@@ -199,8 +199,8 @@ def check_whole(job: Any) -> None:
     assert coverage(job) == dict.fromkeys(TARGETS, (3, 0))
 
 
-def check_left_out(job: Any, gone: dict[tuple[int, str], str]) -> dict[tuple[int, str], str]:
-    """Exactly `gone` is left out and listed with these texts; gives the listed reasons."""
+def check_left_out(job: Any, gone: dict[tuple[int, str], str | None]) -> dict[tuple[int, str], str]:
+    """Exactly `gone` is left out, listed with these texts (None: any); gives the reasons."""
     assert list(job.read("PH_instructions.json")["data"]) == IDS
     for code in TARGETS:
         there = [name for number, name in enumerate(IDS, 1) if (number, code) not in gone]
@@ -210,7 +210,8 @@ def check_left_out(job: Any, gone: dict[tuple[int, str], str]) -> dict[tuple[int
     errors = job.read("translation_errors.json")
     listed = {(IDS.index(one["id"]) + 1, one["language"]): one for one in errors}
     assert len(errors) == len(listed)
-    assert {name: one["text"] for name, one in listed.items()} == gone
+    assert listed.keys() == gone.keys()
+    assert {name for name, one in listed.items() if gone[name] not in (None, one["text"])} == set()
     counts = {code: sum(each == code for _, each in gone) for code in TARGETS}
     assert coverage(job) == {code: (3 - count, count) for code, count in counts.items()}
     return {name: one["error_message"] for name, one in listed.items()}
@@ -357,23 +358,6 @@ def test_a_request_that_fails_is_told_by_the_exit_status(
     again = job.run(photos(1), languages="de,ja", redo="failed")
     assert again.outcome.exit_status == 0
     assert coverage(job) == {"ja": (3, 0), "de": (3, 0)}
-
-
-def test_texts_too_short_to_judge_are_counted(job: Any, photos: Callable[..., Any]) -> None:
-    """A one-word answer tells no language: it is let through, and `meta.json` says how many."""
-
-    def answer(messages: list[dict[str, Any]], body: dict[str, Any]) -> str:
-        request = read_translation_request(messages[-1]["content"])
-        if request is None:
-            return "Question: What is the colour of the old bicycle?\nAnswer: Beige."
-        reply = orjson.loads(draw_answer(messages, body))
-        reply["1"]["answer"]["de"] = "Beige."
-        return orjson.dumps(reply).decode()
-
-    job.server.play(Script(answer=answer))
-    job.run(photos(2), languages="de")
-    (found,) = job.read("meta.json")["translations"].values()
-    assert found == {"translated": 2, "missing": 0, "unjudged_texts": 2}
 
 
 def test_glossary_terms_are_asked_for_where_they_occur_and_checked(

@@ -229,6 +229,23 @@ def test_without_response_formats_the_shape_is_described(
     assert job.run(photos(60), languages="all").requests == 0
 
 
+def test_texts_too_short_to_judge_are_counted(job: Any, photos: Callable[..., Any]) -> None:
+    """A one-word answer tells no language: it is let through, and `meta.json` says how many."""
+
+    def answer(messages: list[dict[str, Any]], body: dict[str, Any]) -> str:
+        request = read_translation_request(messages[-1]["content"])
+        if request is None:
+            return "Question: What is the colour of the old bicycle?\nAnswer: Beige."
+        reply = orjson.loads(draw_answer(messages, body))
+        reply["1"]["answer"]["de"] = "Beige."
+        return orjson.dumps(reply).decode()
+
+    job.server.play(Script(answer=answer))
+    job.run(photos(2), languages="de")
+    (found,) = job.read("meta.json")["translations"].values()
+    assert found == {"translated": 2, "missing": 0, "unjudged_texts": 2}
+
+
 def test_free_text_is_not_translated(job: Any, photos: Callable[..., Any]) -> None:
     """A data set whose replies aren't pairs has nothing for the stage."""
     clerk = Clerk()
