@@ -66,15 +66,25 @@ def _fields(pair: Pair) -> list[object]:
     return [pair.id, pair.instruction, pair.answer, pair.image_ids, pair.related_ids]
 
 
+def _is_object(line: object) -> bool:
+    return isinstance(line, dict)
+
+
 def _lines(path: Path) -> Iterator[Pair]:
+    seen: set[str] = set()
     for number, line in enumerate(read_json_lines(path), start=1):
-        if not isinstance(line, dict) or not {"instruction", "answer"} <= line.keys():
-            raise ValueError(f"{path}: item {number} has no instruction and answer")
+        texts = [line.get(name) for name in ("instruction", "answer")] if _is_object(line) else []
+        if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+            raise ValueError(f"{path}: item {number} has no text as instruction and answer")
+        name = str(line.get("id", f"{path.stem}_{number:05d}"))
+        if name in seen:
+            raise ValueError(f"{path}: item {number} has the id {name} of an earlier one")
+        seen.add(name)
         yield Pair(
-            id=str(line.get("id", f"{path.stem}_{number:05d}")),
+            id=name,
             query_id="",
-            instruction=str(line["instruction"]),
-            answer=str(line["answer"]),
+            instruction=line["instruction"],
+            answer=line["answer"],
             image_ids=tuple(map(str, line.get("image_ids", ()))),
             related_ids=tuple(map(str, line.get("rel_ins_ids", ()))),
         )

@@ -96,6 +96,12 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
     errors = outcome.folder / "error_messages.json"
     if now.empty:
         observer.notice(f"{now.empty} queries have no text to ask about: see {errors}")
+    if outcome.missing_translations:
+        listed = outcome.folder / "translation_errors.json"
+        observer.notice(
+            f"{outcome.missing_translations} translations are missing, English has the pairs: "
+            f"see {listed}"
+        )
     if outcome.stopped_by is not None:
         observer.notice(f"stopped early: {outcome.stopped_by}; the same command goes on from here")
     elif now.failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syphus.core.records import Pair, QuestionAnswer
@@ -152,12 +153,26 @@ class Outputs:
 
     def _pairs(self) -> Iterator[Pair]:
         if self._dataset.has_ready_pairs():
-            for query in self._spool.queries():
-                yield from self._dataset.ready_pairs(query) or ()
+            yield from self._ready_pairs()
         else:
             yield from read_instructions(instructions_path(self._folder, self._dataset.short))
 
+    def _ready_pairs(self) -> Iterator[Pair]:
+        """The pairs that the queries brought; a part of a file names none of the rest."""
+        settings = self._plan.settings
+        whole = not (settings.slice_start or settings.random_sample or settings.slice_end)
+        present = set() if whole else {pair.id for pair in self._each_ready()}
+        for pair in self._each_ready():
+            related = pair.related_ids
+            kept = related if whole else tuple(each for each in related if each in present)
+            yield replace(pair, related_ids=kept)
+
+    def _each_ready(self) -> Iterator[Pair]:
+        for query in self._spool.queries():
+            yield from self._dataset.ready_pairs(query) or ()
+
     def _translations(self, translating: Translating) -> Iterator[PairTranslations]:
+        translating.recount()
         if self._dataset.has_ready_pairs():
             for position, query in enumerate(self._spool.queries()):
                 ready = self._dataset.ready_pairs(query) or ()
@@ -174,6 +189,7 @@ def _of_query(
     translating: Translating, position: int, query_id: str, pairs: Iterable[QuestionAnswer]
 ) -> Iterator[PairTranslations]:
     found = translating.result(position, query_id, pairs)
+    translating.count(found)
     for pair in found.pairs:
         texts: dict[str, tuple[str, str]] = {}
         missing: dict[str, tuple[str, str]] = {}

@@ -78,7 +78,7 @@ class Plan:
         """The settings of a translation: as near to the text as the model can."""
         temperature = self.settings.temperature
         return Sampling(
-            max_tokens=self.settings.max_tokens or MAX_TOKENS,
+            max_tokens=self.sampling.max_tokens,
             temperature=TRANSLATION_TEMPERATURE if temperature is None else temperature,
         )
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from syphus._version import __version__
 from syphus.core.errors import (
     InputError,
-    JournalError,
     SettingsError,
     StoppedEarly,
     SyphusError,
@@ -29,20 +28,19 @@ from syphus.pipeline.keeping import Keeper, Reading, Spent, StageJournal
 from syphus.pipeline.lanes import name_models, open_lanes, open_local, wants_description
 from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
+from syphus.pipeline.run_folder import first_of, make_folder, skipped_kinds
 from syphus.pipeline.run_log import RunLog
 from syphus.pipeline.translating import Translating
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import TokenCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
     from syphus.core.events import Observer
     from syphus.core.records import Stage
     from syphus.export.results import ResultCounts
-    from syphus.journal.format import Kind
     from syphus.pipeline.plan import Plan
 
 
@@ -50,13 +48,15 @@ if TYPE_CHECKING:
 class Outcome:
     """How a run ended. `stopped_by` is None where every query has its final outcome.
 
-    `failed_translations` counts translation requests that were given up.
+    `failed_translations` counts translation requests that were given up, `missing_translations`
+    pairs that one of the languages lacks, once for each.
     """
 
     folder: Path
     snapshot: Snapshot
     written: ResultCounts
     failed_translations: int
+    missing_translations: int
     stopped_by: SyphusError | None
 
     @property
@@ -94,7 +94,7 @@ class Run:
         Raises InputError or JournalError where nothing could be sent, JournalWriteFailed where
         the disk's state is unknown.
         """
-        folder = _make_folder(self._folder)
+        folder = make_folder(self._folder)
         async with AsyncExitStack() as stack:
             stack.enter_context(run_lock(folder))
             for leftover in self._folder.glob(".*.part"):
@@ -160,7 +160,7 @@ class Run:
         redo = self._plan.settings.redo
         if redo is not None and not (folder / "generate.jsonl").exists():
             raise SettingsError(f"--redo: there is no run in {self._folder}")
-        skip = _skipped(redo)
+        skip = skipped_kinds(redo)
         journals: dict[Stage, StageJournal] = {
             "generate": StageJournal(folder / "generate.jsonl", skip=skip)
         }
@@ -187,9 +187,9 @@ class Run:
         from syphus.translation.prompt import load_prefix  # noqa: PLC0415 - only with languages
 
         plan = self._plan
-        model = read_run_file(self._folder).get("translation_model", shape.model)
+        model = shape.model
         if deployments:
-            model = plan.model or deployments[0].model
+            model = deployments[0].model if plan.is_local else plan.model or deployments[0].model
         counter = TokenCounter(model)
         shape = RequestShape(model=model, sampling=plan.translation_sampling)
         return Translating(
@@ -251,7 +251,7 @@ class Run:
                 for task in beside:
                     task.cancel()
         except BaseExceptionGroup as errors:
-            raise _first_of(errors) from None
+            raise first_of(errors) from None
         for reading in readings:
             reading.finish()
         if engine.stopped_by is not None and not await generation.read_on():
@@ -268,6 +268,7 @@ class Run:
                 "and the same command writes them"
             ) from error
         snapshot, engine, source = self.snapshot(), self._engine, self._plan.source
+        coverage = self._translating.coverage if self._translating else {}
         stopped_by = self._reason_to_go_on(snapshot)
         outputs.write_summary(
             snapshot,
@@ -289,6 +290,7 @@ class Run:
             snapshot=snapshot,
             written=written,
             failed_translations=self._translating.failed_requests if self._translating else 0,
+            missing_translations=sum(each.missing for each in coverage.values()),
             stopped_by=stopped_by,
         )
 
@@ -371,35 +373,3 @@ class Run:
             sampling=plan.sampling,
             response_format=response_format,
         )
-
-
-def _make_folder(folder: Path) -> Path:
-    journal = folder / "journal"
-    try:
-        journal.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise SettingsError(f"--output_dir {folder}: can't be written: {error.strerror}") from error
-    return journal
-
-
-def _skipped(redo: str | None) -> frozenset[Kind]:
-    if redo == "failed":
-        return frozenset({"failed"})
-    return frozenset({"truncated"}) if redo == "truncated" else frozenset()
-
-
-def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that says most: one of ours about the journal, else the first."""
-    found = list(_leaves(errors))
-    return next((error for error in found if isinstance(error, JournalError)), found[0])
-
-
-def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in errors.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

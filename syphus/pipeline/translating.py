@@ -1,7 +1,7 @@
 """The translation stage: pairs become requests as soon as they are there, replies are checked.
 
-All requests for the pairs of one query have one key in the journal: the query, its pairs, the
-model and the prompt, but not the languages nor how the pairs were divided. What a sitting finds
+All requests for the pairs of one query have one key in the journal: the query, its pairs and the
+prompt, but neither the model nor the languages nor how the pairs were divided. What a sitting finds
 under that key, however it was asked for, is what it needn't ask for again.
 """
 
@@ -107,7 +107,7 @@ class Translating:
         if requests and self._send:
             self._open[position] = progress
             return requests
-        self._finish(progress)
+        self.count(progress)
         return []
 
     def result(self, position: int, query_id: str, pairs: Iterable[QuestionAnswer]) -> Progress:
@@ -130,7 +130,7 @@ class Translating:
             for number, pair in enumerate(pairs, start=1)
         )
         texts = canonical_json([[pair.instruction, pair.answer] for pair in source])
-        key = journal_key(query_id, self._assembler.identity_of(texts))
+        key = journal_key(query_id, self._assembler.prefix_identity_of(texts))
         return Progress(query_id=query_id, key=key, pairs=source)
 
     def _remember(self, position: int, offset: int) -> None:
@@ -159,7 +159,7 @@ class Translating:
             self._engine.submit(again)
         if not progress.asking:
             del self._open[position]
-            self._finish(progress)
+            self.count(progress)
         self._engine.settle()
 
     def _apply(
@@ -255,7 +255,12 @@ class Translating:
             )
         return requests
 
-    def _finish(self, progress: Progress) -> None:
+    def recount(self) -> None:
+        """Forgets the coverage, for whoever goes through every query once more."""
+        self.coverage = {code: Coverage() for code in self.languages}
+
+    def count(self, progress: Progress) -> None:
+        """Adds the pairs of one query to the coverage."""
         for code, coverage in self.coverage.items():
             translated = sum((pair.number, code) in progress.given for pair in progress.pairs)
             coverage.translated += translated

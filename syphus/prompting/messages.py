@@ -36,6 +36,7 @@ class Assembler:
         self._identity = IdentityHash(
             model=shape.model, response_format=shape.response_format, head=self._head
         )
+        self._prefix_identity = IdentityHash(model="", response_format=None, head=self._head)
         self.prefix_tokens = TOKENS_PER_REPLY + sum(
             TOKENS_PER_MESSAGE + 1 + counter.count(turn["content"]) for turn in turns
         )
@@ -49,9 +50,9 @@ class Assembler:
             self._formats[response_format] = found
         return found
 
-    def identity_of(self, rest: bytes) -> str:
-        """The identity of a request that has `rest` behind the shared prefix."""
-        return self._identity.of(rest)
+    def prefix_identity_of(self, rest: bytes) -> str:
+        """The identity of the prefix with `rest` behind it, whatever model is asked."""
+        return self._prefix_identity.of(rest)
 
     def ask(self, query_id: str, text: str, *, position: int) -> Request:
         """The first request for a query."""

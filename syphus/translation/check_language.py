@@ -33,17 +33,16 @@ _ARABIC_RANGES: Final = (
     "\ufe70-\ufefc"
 )
 _LATIN_RANGES: Final = "A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff"
+_LATIN: Final = frozenset({"es", "de", "fr"})
 _SCRIPTS: Final = {
     "zh": _HAN_RANGES,
     "ja": _HAN_RANGES + _KANA_RANGES,
     "ko": _HANGUL_RANGES,
     "ar": _ARABIC_RANGES,
-    "es": _LATIN_RANGES,
-    "de": _LATIN_RANGES,
-    "fr": _LATIN_RANGES,
 }
 _OWN: Final = {code: re.compile(f"[{ranges}]+") for code, ranges in _SCRIPTS.items()}
 _FOREIGN: Final = {code: re.compile(rf"[^\W\d_{ranges}]+") for code, ranges in _SCRIPTS.items()}
+_NOT_LATIN: Final = re.compile(rf"[^\W\d_{_LATIN_RANGES}]+")
 # Finds out fast that a text has no other script; signs among these characters do no harm.
 _BEYOND_LATIN: Final = re.compile(
     "[\u0370-\u1dff\u2c80-\u2dff\u3005-\ufaff\uff21-\uffdc\U00010000-\U0003ffff]"
@@ -58,17 +57,17 @@ _LETTERS: Final = {
     "Chinese": (re.compile(f"[{_HAN_RANGES}]"), 1),
     "English": (re.compile(f"[{_LATIN_RANGES}]"), 1),
 }
-# Real translations of the catalogues measured have at least half of these letters in 99.5 of 100
-# texts; texts in another script have none.
+# The figures below were measured on catalogues of other programs than Django, 2,000 (Arabic) to
+# 12,000 messages a language. 995 in 1,000 have two thirds of these letters or more.
 _OWN_SHARE: Final = 1 / 3
 # A Chinese character or a Korean syllable says as much as two to three letters.
 _LETTERS_PER_SIGN: Final = 2
-_LATIN: Final = frozenset({"es", "de", "fr"})
-# Of 10,000 Japanese texts without kana the longest has 9 characters, those with a source of four
-# words or more are 1 in 1,000, and 1 in 100 texts has fewer kana than a tenth.
+# Of the Japanese messages 1 in 100 has less than a tenth of kana. The longest without any has 9
+# characters; with a source of four words or more, 5 in 1,000 have none.
 _KANJI_ONLY: Final = 9
 _NEEDS_KANA: Final = 4
 _KANA_SHARE: Final = 0.2
+# A Chinese text has kana in names, and then characters that Japanese doesn't have too.
 _KANA_IN_CHINESE: Final = 0.15
 _CHINESE_CHARACTERS: Final = 2
 
@@ -111,9 +110,7 @@ def _check_without_letters(
 
 def _check_latin(prose: str, words: list[str], source: Source, language: str) -> Finding:
     if not prose.isascii() and _BEYOND_LATIN.search(prose):
-        foreign = [
-            word for word in _FOREIGN[language].findall(prose) if word not in source.vocabulary
-        ]
+        foreign = [word for word in _NOT_LATIN.findall(prose) if word not in source.vocabulary]
         if foreign and sum(map(len, foreign)) * _LETTERS_PER_SIGN > sum(
             len(word)
             for word in words
@@ -126,7 +123,6 @@ def _check_latin(prose: str, words: list[str], source: Source, language: str) ->
 
 def _find_chinese_fault(prose: str, own: int) -> str | None:
     han = "".join(_HAN.findall(prose))
-    # A name in kana stands among characters that Japanese doesn't have.
     if (
         len(_KANA.findall(prose)) > own * _KANA_IN_CHINESE
         and count_outside(han, "shift_jis") < _CHINESE_CHARACTERS

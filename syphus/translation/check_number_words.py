@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from types import MappingProxyType
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -107,24 +107,6 @@ _WITHOUT_SPACES: Final = frozenset({"zh", "ja", "ko"})
 _UNSAID: Final = {"ar": frozenset({"1", "2"})}
 
 
-def _compile(language: str, beginnings: str) -> re.Pattern[str]:
-    words = "|".join(sorted(beginnings.split(), key=len, reverse=True)) or "(?!)"
-    if language in _WITHOUT_SPACES:
-        return re.compile(words)
-    # In Arabic "and", "by", "for" and "the" are written together with the word.
-    before = "(?<!\\w)[وفبلك]?(?:ال)?" if language == "ar" else "(?<!\\w)"
-    return re.compile(f"{before}(?:{words})")
-
-
-_WORDS: Final = MappingProxyType(
-    {
-        language: MappingProxyType(
-            {str(value): _compile(language, words) for value, words in enumerate(rows)}
-        )
-        for language, rows in _BEGINNINGS.items()
-    }
-)
-
 _DIGITS: Final = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
     "\u3007": 0,
     "两": 2,
@@ -156,12 +138,23 @@ def says_number(value: str, text: str, language: str) -> bool:
     """Whether `text`, in lower case, says a whole number as a word or in Roman letters."""
     if value in _UNSAID.get(language, ()):
         return True
-    pattern = _WORDS[language].get(value)
-    if pattern is not None and pattern.search(text):
-        return True
-    if language in _WITHOUT_SPACES or len(value) > len(str(_LARGEST_ROMAN)):
+    if not value.isdigit() or len(value) > len(str(_LARGEST_ROMAN)):
         return False
-    return value.isdigit() and _says_roman(int(value), text)
+    number = int(value)
+    if number < len(_BEGINNINGS[language]) and _compile(language, number).search(text):
+        return True
+    return language not in _WITHOUT_SPACES and _says_roman(number, text)
+
+
+@cache
+def _compile(language: str, number: int) -> re.Pattern[str]:
+    beginnings = sorted(_BEGINNINGS[language][number].split(), key=len, reverse=True)
+    words = "|".join(beginnings) or "(?!)"
+    if language in _WITHOUT_SPACES:
+        return re.compile(words)
+    # In Arabic "and", "by", "for" and "the" are written together with the word.
+    before = "(?<!\\w)[وفبلك]?(?:ال)?" if language == "ar" else "(?<!\\w)"
+    return re.compile(f"{before}(?:{words})")
 
 
 def _says_roman(value: int, text: str) -> bool:

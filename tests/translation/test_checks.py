@@ -131,13 +131,12 @@ def test_no_text_of_signs_raises(source: str, text: str, language: str) -> None:
         " \n",
     ],
 )
-@pytest.mark.parametrize("language", ["zh", "fr"])
-def test_a_megabyte_is_checked_within_a_second(part: str, language: str) -> None:
+def test_a_megabyte_is_checked_within_a_second(part: str) -> None:
     """The time grows with the length of the texts, not with its square."""
     text = part * (1_000_000 // len(part.encode()))
     start = time.process_time()
-    check_translation(text, text.swapcase() + "x", language)
-    check_translation("The man has 3 dogs and 4 cats.", text, language)
+    check_translation(text, text.swapcase() + "x", "fr")
+    check_translation("The man has 3 dogs and 4 cats.", text, "zh")
     assert time.process_time() - start < 2
 
 
