@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "check_translation", "normalise"]
 
+# Fewer may be a label whose only translation is a number or a placeholder.
+_WORDS_OF_A_SENTENCE: Final = 3
 _WORD_CHARACTER: Final = re.compile(r"[^\W_]")
 
 
@@ -47,6 +49,8 @@ def check_translation(
     known = read_source(source)
     prose, items = split_kept(write_plain_digits(text))
     words = find_words(prose)
+    if not words and len(known.words) >= _WORDS_OF_A_SENTENCE:
+        return Finding(reason="it has no words")
     if reason := find_copy_fault(prose, words, known, language):
         return Finding(reason=reason)
     finding = check_language(prose, words, known, language)

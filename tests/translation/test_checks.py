@@ -148,3 +148,11 @@ def test_the_language_library_waits_for_a_text() -> None:
         f"check({DOG!r}, {RIGHT['es']!r}, 'es'); assert 'eldc' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("language", TARGETS)
+def test_digits_in_place_of_a_sentence_are_refused(language: str) -> None:
+    """What has no word at all says nothing of a source that has several."""
+    found = check_translation("What is a sentence that contains both", "12 12", language)
+    assert found.reason == "it has no words"
+    assert check_translation("25", "25", language).ok
