@@ -21,6 +21,7 @@ WRONG_INPUT = 2
 STOPPED_EARLY = 3
 # What typer makes of Ctrl-C.
 _INTERRUPTED = 130
+_NOTHING_YET = "interrupted before anything was asked"
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the shape of an option's callback
@@ -66,7 +67,7 @@ def run_app(arguments: list[str], *, root: Path) -> int:
     except typer.Exit as finish:
         return finish.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        return STOPPED_EARLY
+        return _complain(_NOTHING_YET, STOPPED_EARLY)
     except (JournalWriteFailed, StoppedEarly, OSError) as error:
         return _complain(error, STOPPED_EARLY)
     except (SyphusError, JournalError) as error:
@@ -76,7 +77,7 @@ def run_app(arguments: list[str], *, root: Path) -> int:
             return _complain(error.format_message(), WRONG_INPUT)
         raise
     status = result if isinstance(result, int) else 0
-    return STOPPED_EARLY if status == _INTERRUPTED else status
+    return _complain(_NOTHING_YET, STOPPED_EARLY) if status == _INTERRUPTED else status
 
 
 def _complain(problem: object, status: int) -> int:

@@ -100,7 +100,7 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
         listed = outcome.folder / "translation_errors.json"
         observer.notice(
             f"{outcome.missing_translations} translations are missing, English has the pairs: "
-            f"see {listed}"
+            f"see {listed}; --redo invalid asks for them again"
         )
     if outcome.stopped_by is not None:
         observer.notice(f"stopped early: {outcome.stopped_by}; the same command goes on from here")

@@ -20,6 +20,9 @@ _HEAD = """\
 | 3 | stopped early (signal, budget, quota, key, disk); the same command goes on from there |
 | 4 | finished, but some queries failed; `--redo failed` asks them again |
 
+A pair that lacks a translation is no failed query: stderr says how many there are,
+`translation_errors.json` lists them, `--redo invalid` asks for them again.
+
 This page is made by `make docs`; a test checks that it is up to date.
 """
 

@@ -45,6 +45,13 @@ class Budget:
         """Whether nothing is set aside, so that no waiting can free any."""
         return self._open == 0
 
+    def describe(self, most: float) -> str:
+        """Why a request that may cost `most` isn't sent."""
+        return (
+            f"the budget of ${self.limit or 0:.2f} has no room for another request of up to "
+            f"${most:.4f}: ${self.spent:.4f} are spent or may be; a larger --budget goes on"
+        )
+
     def settle(self, most: float, cost: float) -> None:
         """Ends a reservation of `most` with the true `cost`."""
         self._open -= 1

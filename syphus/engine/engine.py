@@ -54,6 +54,10 @@ class Sink(Protocol):
         """That attempt surely cost nothing and has no outcome."""
         ...
 
+    def maybe_billed(self, request: Request, *, most_cost: float) -> None:
+        """That attempt has no reply and may have cost up to `most_cost` US dollars."""
+        ...
+
     def replied(self, request: Request, reply: Reply) -> None:
         """A request was answered."""
         ...
@@ -72,7 +76,6 @@ class Counts:
     failed: int = 0
     retried: int = 0
     rate_limited: int = 0
-    maybe_billed: int = 0
 
 
 class Engine:
@@ -202,7 +205,7 @@ class Engine:
             if not self.budget.reserve(most):
                 self._queue.put_back(work)
                 if self.budget.is_idle:
-                    self.stop(StoppedEarly(f"the budget of ${self.budget.limit:.2f} is used up"))
+                    self.stop(StoppedEarly(self.budget.describe(most)))
                 else:
                     await lane.signal.wait()
                 continue
@@ -237,7 +240,7 @@ class Engine:
         except RequestError as error:
             self.budget.settle(most, most if error.maybe_billed else 0.0)
             lane.failed(error, sent_at=sent_at)
-            self._own(lane, work, error)
+            self._own(lane, work, error, most)
         else:
             self.counts.replied += 1
             if lane.deployment.rates is not None and not reply.usage.prompt_tokens:
@@ -252,9 +255,9 @@ class Engine:
             if len(self._lanes) > 1 or self.budget.limit is not None:
                 self._wake_lanes()
 
-    def _own(self, lane: Lane, work: Work, error: RequestError) -> None:
+    def _own(self, lane: Lane, work: Work, error: RequestError, most: float) -> None:
         if error.maybe_billed:
-            self.counts.maybe_billed += 1
+            self._sink.maybe_billed(work.request, most_cost=most)
         else:
             self._sink.not_billed(work.request)
         if isinstance(error, StoppingError):

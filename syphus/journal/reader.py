@@ -33,7 +33,8 @@ class JournalIndex:
     `outcomes` maps a key (its 128 bits as an integer) to the offset of its last outcome,
     `earlier` to those before it, where there are any.
     `open_sends` holds the keys whose last attempt has no known end, with the most that it may have
-    cost: each may have been billed. `lost_cost` is that of earlier attempts at the same keys.
+    cost: each may have been billed. `lost_sends` and `lost_cost` are those of attempts whose end
+    isn't known and whose request was sent again or given up.
     Tokens and `cost` (US dollars) are those of all replies, superseded ones included.
     `torn_bytes` is the length of an unfinished last line, which isn't part of the journal.
     """
@@ -46,6 +47,7 @@ class JournalIndex:
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost: float = 0.0
+    lost_sends: int = 0
     lost_cost: float = 0.0
     whole_bytes: int = 0
     torn_bytes: int = 0
@@ -54,12 +56,12 @@ class JournalIndex:
         """Takes note of one whole line."""
         number = int(key_of(line), 16)
         if kind == "sent":
-            self.lost_cost += self.open_sends.get(number, 0.0)
+            self._lose(self.open_sends.get(number))
             self.open_sends[number] = most_cost_of(line)
             return
-        most_cost = self.open_sends.pop(number, 0.0)
+        open_send = self.open_sends.pop(number, None)
         if kind == "failed":
-            self.lost_cost += most_cost
+            self._lose(open_send)
         if kind in ("reply", "truncated"):
             usage, cost = cost_of(line)
             self.replies += 1
@@ -73,6 +75,11 @@ class JournalIndex:
             if number in self.outcomes:
                 self.earlier.setdefault(number, []).append(self.outcomes[number])
             self.outcomes[number] = offset
+
+    def _lose(self, most_cost: float | None) -> None:
+        if most_cost is not None:
+            self.lost_sends += 1
+            self.lost_cost += most_cost
 
     @property
     def uncertain_cost(self) -> float:

@@ -38,7 +38,8 @@ class Kept:
 class Spent:
     """Tokens and US dollars of every reply in the run's journals.
 
-    `uncertain` is the most that attempts without a reply may have cost.
+    `attempts_lost` counts attempts that may have been billed without a reply, `uncertain` is the
+    most that they may have cost.
     """
 
     prompt_tokens: int = 0
@@ -46,6 +47,7 @@ class Spent:
     cached_tokens: int = 0
     cost: float = 0.0
     uncertain: float = 0.0
+    attempts_lost: int = 0
 
     def add(self, reply: Reply) -> None:
         """Counts one reply."""
@@ -54,6 +56,11 @@ class Spent:
         self.cached_tokens += reply.usage.cached_tokens
         self.cost += reply.cost or 0.0
 
+    def add_lost(self, most_cost: float) -> None:
+        """Counts an attempt that may have been billed and gave no reply."""
+        self.attempts_lost += 1
+        self.uncertain += most_cost
+
     def add_index(self, index: JournalIndex) -> None:
         """Counts what earlier sittings spent."""
         self.prompt_tokens += index.prompt_tokens
@@ -61,6 +68,7 @@ class Spent:
         self.cached_tokens += index.cached_tokens
         self.cost += index.cost
         self.uncertain += index.uncertain_cost
+        self.attempts_lost += index.lost_sends + len(index.open_sends)
 
 
 class StageJournal:
@@ -103,6 +111,13 @@ class StageJournal:
         if self._writer is not None:
             self._writer.close()
         self.reader.close()
+
+
+def skipped_kinds(redo: str | None) -> frozenset[Kind]:
+    """The outcomes that `--redo` takes for missing."""
+    if redo == "failed":
+        return frozenset({"failed"})
+    return frozenset({"truncated"}) if redo == "truncated" else frozenset()
 
 
 class Reading:
@@ -155,6 +170,11 @@ class Keeper:
     def not_billed(self, request: Request) -> None:
         """Journals that the attempt came to nothing and cost nothing."""
         self._journals[request.stage].writer.note(encode_not_billed(request))
+
+    def maybe_billed(self, request: Request, *, most_cost: float) -> None:
+        """Counts an attempt without a reply; that it was made is in the journal already."""
+        del request
+        self._spent.add_lost(most_cost)
 
     def replied(self, request: Request, reply: Reply) -> None:
         """Journals a reply; nothing is parsed before it is durable."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from syphus.export.queries import QuerySpool
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
+    from syphus.pipeline.keeping import Spent
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.translating import Translating
 
@@ -88,7 +89,7 @@ class Outputs:
             )
 
     def write_summary(
-        self, now: Snapshot, written: ResultCounts, *, seconds: float, perhaps_billed: int
+        self, now: Snapshot, written: ResultCounts, *, seconds: float, spent: Spent
     ) -> None:
         """Writes `meta.json`."""
         source = self._plan.source
@@ -114,7 +115,8 @@ class Outputs:
                     "truncated": written.truncated,
                     "repeated_queries": source.repeated,
                     "renamed_queries": source.renamed,
-                    "perhaps_billed": perhaps_billed,
+                    "perhaps_billed": spent.attempts_lost,
+                    "perhaps_cost": spent.uncertain,
                     "translations": {
                         code: {
                             "translated": each.translated,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from syphus._version import __version__
 from syphus.core.errors import (
     InputError,
+    JournalError,
     SettingsError,
     StoppedEarly,
     SyphusError,
@@ -24,17 +25,18 @@ from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
 from syphus.journal.lock import run_lock
 from syphus.pipeline.generation import Generation, Tally
-from syphus.pipeline.keeping import Keeper, Reading, Spent, StageJournal
+from syphus.pipeline.keeping import Keeper, Reading, Spent, StageJournal, skipped_kinds
 from syphus.pipeline.lanes import name_models, open_lanes, open_local, wants_description
 from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
-from syphus.pipeline.run_folder import first_of, make_folder, skipped_kinds
+from syphus.pipeline.run_folder import make_folder
 from syphus.pipeline.run_log import RunLog
 from syphus.pipeline.translating import Translating
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import TokenCounter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
@@ -199,6 +201,7 @@ class Run:
             count_tokens=counter.count,
             max_reasks=plan.settings.max_reasks,
             glossary=plan.glossary,
+            redo=plan.only_translate or plan.settings.redo == "invalid",
             send=not plan.settings.reparse,
         )
 
@@ -251,7 +254,7 @@ class Run:
                 for task in beside:
                     task.cancel()
         except BaseExceptionGroup as errors:
-            raise first_of(errors) from None
+            raise _first_of(errors) from None
         for reading in readings:
             reading.finish()
         if engine.stopped_by is not None and not await generation.read_on():
@@ -267,14 +270,14 @@ class Run:
                 f"the files can't be written: {error}. Every reply is in the journal; mend this, "
                 "and the same command writes them"
             ) from error
-        snapshot, engine, source = self.snapshot(), self._engine, self._plan.source
+        snapshot, source = self.snapshot(), self._plan.source
         coverage = self._translating.coverage if self._translating else {}
         stopped_by = self._reason_to_go_on(snapshot)
         outputs.write_summary(
             snapshot,
             written,
             seconds=facts.seconds,
-            perhaps_billed=engine.counts.maybe_billed if engine is not None else 0,
+            spent=self._spent,
         )
         if source.repeated:
             log.notice(f"{source.repeated} repeated queries are asked once")
@@ -373,3 +376,17 @@ class Run:
             sampling=plan.sampling,
             response_format=response_format,
         )
+
+
+def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that says most: one of ours about the journal, else the first."""
+    found = list(_leaves(errors))
+    return next((error for error in found if isinstance(error, JournalError)), found[0])
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

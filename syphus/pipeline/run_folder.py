@@ -1,16 +1,13 @@
-"""What a run needs of its folder, and which error of several it ends with."""
+"""The folder of a run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from syphus.core.errors import JournalError, SettingsError
+from syphus.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from syphus.journal.format import Kind
 
 
 def make_folder(folder: Path) -> Path:
@@ -27,24 +24,3 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise SettingsError(f"--output_dir {folder}: can't be written: {error.strerror}") from error
     return journal
-
-
-def skipped_kinds(redo: str | None) -> frozenset[Kind]:
-    """The outcomes that `--redo` takes for missing."""
-    if redo == "failed":
-        return frozenset({"failed"})
-    return frozenset({"truncated"}) if redo == "truncated" else frozenset()
-
-
-def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that says most: one of ours about the journal, else the first."""
-    found = list(_leaves(errors))
-    return next((error for error in found if isinstance(error, JournalError)), found[0])
-
-
-def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in errors.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

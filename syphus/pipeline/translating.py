@@ -61,7 +61,7 @@ class Translating:
     """Asks for translations, checks them and asks again for those that fail.
 
     `languages` are codes; `max_reasks` bounds how often one pair in one language is asked again;
-    `send=False` asks nothing.
+    `redo` asks once more for what earlier sittings gave up; `send=False` asks nothing.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Translating:
         count_tokens: Callable[[str], int],
         max_reasks: int,
         glossary: Glossary | None = None,
+        redo: bool = False,
         send: bool = True,
     ) -> None:
         self.languages = languages
@@ -85,6 +86,7 @@ class Translating:
         self._max_tokens = assembler.shape.sampling.max_tokens
         self._max_reasks = max_reasks
         self._glossary = glossary
+        self._redo = redo
         self._send = send
         self._last = array("q")
         self._earlier: dict[int, list[int]] = {}
@@ -103,6 +105,8 @@ class Translating:
         for offset in self._index.all_of(int(progress.key, 16)):
             self._remember(position, offset)
             self._read(progress, offset)
+        if self._redo:
+            progress.tries.clear()
         requests = self._next(position, progress)
         if requests and self._send:
             self._open[position] = progress

@@ -59,6 +59,7 @@ class Outcomes:
     failures: dict[int, Failure] = field(default_factory=dict)
     sends: list[int] = field(default_factory=list)
     unbilled: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
     engine: Engine | None = None
     allows: bool = True
 
@@ -70,6 +71,10 @@ class Outcomes:
 
     def not_billed(self, request: Request) -> None:
         self.unbilled.append(request.position)
+
+    def maybe_billed(self, request: Request, *, most_cost: float) -> None:
+        assert most_cost >= 0
+        self.lost.append(request.position)
 
     def replied(self, request: Request, reply: Reply) -> None:
         assert request.position not in self.replies
