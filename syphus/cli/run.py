@@ -11,6 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
+    Backend,
+    BaseUrl,
+    Config,
+    GlossaryFile,
+    Money,
+    NoProgress,
+    NumThreads,
+    RequestsPerMinute,
+    TokensPerMinute,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,9 +40,7 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     name: Annotated[
         str, typer.Option("--name", help="The data set: YourDataset.your_dataset.", metavar="NAME")
     ],
-    num_threads: Annotated[
-        int | None, typer.Option("--num_threads", help="Most requests in flight. [16]")
-    ] = None,
+    num_threads: NumThreads = None,
     slice_start: Annotated[
         int | None, typer.Option("--slice_start", help="The first query, from 0. [0]")
     ] = None,
@@ -53,24 +63,15 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     output_dir: Annotated[
         Path | None, typer.Option("--output_dir", help="[output_<name>_<dataset_version>]")
     ] = None,
-    backend: Annotated[
-        Literal["auto", "openai", "local"] | None,
-        typer.Option("--backend", help="auto: an endpoint if one is set, else the local model."),
-    ] = None,
+    backend: Backend = None,
     model: Annotated[
         str | None, typer.Option("--model", help="The model, or Azure's deployment.")
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base_url", help="Any OpenAI-compatible endpoint.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings and deployments.")
-    ] = None,
-    rpm: Annotated[int | None, typer.Option("--rpm", help="Requests per minute.")] = None,
-    tpm: Annotated[int | None, typer.Option("--tpm", help="Tokens per minute.")] = None,
-    budget: Annotated[
-        float | None, typer.Option("--budget", help="US dollars that the run may cost.")
-    ] = None,
+    base_url: BaseUrl = None,
+    config: Config = None,
+    rpm: RequestsPerMinute = None,
+    tpm: TokensPerMinute = None,
+    budget: Money = None,
     max_tokens: Annotated[
         int | None,
         typer.Option(
@@ -89,9 +90,7 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
         str | None,
         typer.Option("--languages", help="all, none, or some of zh,ja,es,de,fr,ko,ar. [all]"),
     ] = None,
-    glossary: Annotated[
-        Path | None, typer.Option("--glossary", help="Terms and their forms, for translation.")
-    ] = None,
+    glossary: GlossaryFile = None,
     reparse: Annotated[
         bool | None, typer.Option("--reparse", help="Write the files anew; send nothing.")
     ] = None,
@@ -103,7 +102,7 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     dry_run: Annotated[
         bool, typer.Option("--dry_run", help="Show messages, tokens and cost; send nothing.")
     ] = False,
-    no_progress: Annotated[bool, typer.Option("--no_progress", help="Draw no progress.")] = False,
+    no_progress: NoProgress = False,
 ) -> int:
     """Ask about every annotation of a data set, and write its instruction files."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
+    Backend,
+    BaseUrl,
+    Config,
+    GlossaryFile,
+    Money,
+    NoProgress,
+    NumThreads,
+    RequestsPerMinute,
+    TokensPerMinute,
+)
 from syphus.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,33 +43,20 @@ def translate(  # noqa: PLR0917 - one parameter a flag is how typer reads a comm
     languages: Annotated[
         str, typer.Option("--languages", help="all, or some of zh,ja,es,de,fr,ko,ar. [all]")
     ] = "all",
-    glossary: Annotated[
-        Path | None, typer.Option("--glossary", help="Terms and their forms.")
-    ] = None,
-    num_threads: Annotated[
-        int | None, typer.Option("--num_threads", help="Most requests in flight. [16]")
-    ] = None,
-    backend: Annotated[
-        Literal["auto", "openai", "local"] | None,
-        typer.Option("--backend", help="auto: an endpoint if one is set, else the local model."),
-    ] = None,
+    glossary: GlossaryFile = None,
+    num_threads: NumThreads = None,
+    backend: Backend = None,
     model: Annotated[str | None, typer.Option("--model", help="The model that translates.")] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base_url", help="Any OpenAI-compatible endpoint.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings and deployments.")
-    ] = None,
-    rpm: Annotated[int | None, typer.Option("--rpm", help="Requests per minute.")] = None,
-    tpm: Annotated[int | None, typer.Option("--tpm", help="Tokens per minute.")] = None,
-    budget: Annotated[
-        float | None, typer.Option("--budget", help="US dollars that the run may cost in all.")
-    ] = None,
+    base_url: BaseUrl = None,
+    config: Config = None,
+    rpm: RequestsPerMinute = None,
+    tpm: TokensPerMinute = None,
+    budget: Money = None,
     max_reasks: Annotated[
         int | None, typer.Option("--max_reasks", help="How often a pair is asked for again. [1]")
     ] = None,
     *,
-    no_progress: Annotated[bool, typer.Option("--no_progress", help="Draw no progress.")] = False,
+    no_progress: NoProgress = False,
 ) -> int:
     """Translate the pairs of an earlier run; asks only for what isn't there yet."""
     flags = {key: value for key, value in locals().items() if key not in _NOT_SETTINGS}

@@ -1,0 +1,33 @@
+"""The flags that several commands have, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+NumThreads: TypeAlias = Annotated[
+    int | None, typer.Option("--num_threads", help="Most requests in flight. [16]")
+]
+Backend: TypeAlias = Annotated[
+    Literal["auto", "openai", "local"] | None,
+    typer.Option("--backend", help="auto: an endpoint if one is set, else the local model."),
+]
+BaseUrl: TypeAlias = Annotated[
+    str | None, typer.Option("--base_url", help="Any OpenAI-compatible endpoint.")
+]
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file of settings and deployments.")
+]
+RequestsPerMinute: TypeAlias = Annotated[
+    int | None, typer.Option("--rpm", help="Requests per minute.")
+]
+TokensPerMinute: TypeAlias = Annotated[int | None, typer.Option("--tpm", help="Tokens per minute.")]
+Money: TypeAlias = Annotated[
+    float | None, typer.Option("--budget", help="US dollars that the run may cost in all.")
+]
+GlossaryFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--glossary", help="Terms and their forms, for translation.")
+]
+NoProgress: TypeAlias = Annotated[bool, typer.Option("--no_progress", help="Draw no progress.")]
