@@ -10,9 +10,10 @@ from syphus.core.errors import RateLimited, RetryableError
 from syphus.engine.breaker import Breaker
 from syphus.engine.limits import (
     Concurrency,
-    TokenBucket,
-    is_used_up,
+    Pace,
+    TokenWindow,
     limit_in,
+    remaining_in,
     request_throttle,
 )
 from syphus.engine.signal import Signal
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE = 300.0
 _USED_UP_PAUSE = 1.0
+_WINDOW = 1.0
 # 30, 60 and 120 s after the first failures: time for a server to start, not a night.
 _PROBES_OF_THE_UNKNOWN = 3
 
@@ -83,12 +85,13 @@ class Lane:
         self._clock = clock
         self._paused_until = 0.0
         self._admitting = False
+        self._pace = Pace()
+        self._knows_limits = bool(deployment.requests_per_minute or deployment.tokens_per_minute)
         self._throttle: Throttler | None = None
-        self._tokens: TokenBucket | None = None
-        if deployment.requests_per_minute:
-            self._throttle = request_throttle(deployment.requests_per_minute)
-        if deployment.tokens_per_minute:
-            self._tokens = TokenBucket(deployment.tokens_per_minute, now=clock())
+        self._period = 0.0
+        self._tokens: TokenWindow | None = None
+        self._limit_requests(deployment.requests_per_minute)
+        self._limit_tokens(deployment.tokens_per_minute)
 
     @property
     def name(self) -> str:
@@ -122,13 +125,13 @@ class Lane:
             self._admitting = False
 
     async def _admit(self, tokens: int) -> None:
-        bucket = self._tokens
-        while bucket is not None and (seconds := bucket.wait(tokens, self._clock())) > 0:
+        while self._tokens is not None and (seconds := self._tokens.wait(tokens, self._clock())):
             await self.signal.wait(seconds)
         if self._throttle is not None:
+            self._throttle.period = self._period / self._pace.factor
             await self._throttle.acquire()
-        if bucket is not None:
-            bucket.take(tokens)
+        if self._tokens is not None:
+            self._tokens.take(tokens, self._clock(), pace=self._pace.factor)
 
     def enter(self) -> float:
         """Takes a place for one attempt; returns the time."""
@@ -151,9 +154,10 @@ class Lane:
         self.has_answered = True
         self.places.succeeded()
         self.breaker.succeeded()
-        if self._tokens is not None:
-            used = reply.usage.prompt_tokens + reply.usage.completion_tokens
-            self._tokens.give_back(max(0, reserved_tokens - used))
+        self._pace.answered()
+        used = reply.usage.prompt_tokens + reply.usage.completion_tokens
+        if self._tokens is not None and used:
+            self._tokens.used(used, reserved=reserved_tokens)
 
     def failed(self, error: RequestError, *, sent_at: float) -> None:
         """Learns from a failed attempt; call it before `leave`."""
@@ -162,7 +166,8 @@ class Lane:
             self.breaker.succeeded()
             if error.retry_after:
                 self._pause(min(error.retry_after, _LONGEST_PAUSE))
-            if self.places.rate_limited(sent_at=sent_at, now=now):
+            if self.places.rate_limited(sent_at=sent_at, now=now, is_paced=self._knows_limits):
+                self._pace.refused()
                 self._on_notice(f"{self.name}: rate limited, {self.places.cap} in flight from now")
         elif isinstance(error, RetryableError):
             if self.breaker.failed(sent_at=sent_at, now=now):
@@ -173,26 +178,41 @@ class Lane:
             self.breaker.no_verdict()
 
     def learn_limits(self, headers: Mapping[str, str]) -> None:
-        """Takes the limits that rate-limit headers state, where the user gave none."""
-        requests = limit_in(headers, "requests")
-        if requests and not self.deployment.requests_per_minute:
-            self._limit_requests(requests)
-        tokens = limit_in(headers, "tokens")
-        if tokens and not self.deployment.tokens_per_minute:
-            if self._tokens is None:
-                self._tokens = TokenBucket(tokens, now=self._clock())
-            elif self._tokens.per_minute != tokens:
-                self._tokens.resize(tokens, now=self._clock())
-        if is_used_up(headers, "requests") or is_used_up(headers, "tokens"):
+        """Takes the limits that rate-limit headers state, but none above what the user gave."""
+        requests, given = limit_in(headers, "requests"), self.deployment.requests_per_minute
+        if requests:
+            self._limit_requests(min(requests, given or requests))
+        tokens, given = limit_in(headers, "tokens"), self.deployment.tokens_per_minute
+        if tokens:
+            self._limit_tokens(min(tokens, given or tokens))
+        if (requests or tokens) and not self._knows_limits:
+            self._knows_limits = True
+            # What was sent before is not in the windows yet.
+            self._pause(_WINDOW)
+        left = remaining_in(headers, "tokens")
+        if self._tokens is not None:
+            self._tokens.told(None if self._pace.was_refused else left)
+        if (self._throttle is None and remaining_in(headers, "requests") == 0) or (
+            self._tokens is None and left == 0
+        ):
             self._pause(_USED_UP_PAUSE)
 
-    def _limit_requests(self, per_minute: int) -> None:
+    def _limit_requests(self, per_minute: float | None) -> None:
+        if not per_minute:
+            return
         fresh = request_throttle(per_minute)
+        self._period = fresh.period
         if self._throttle is None:
             self._throttle = fresh
         else:
             self._throttle.rate_limit = fresh.rate_limit
-            self._throttle.period = fresh.period
+
+    def _limit_tokens(self, per_minute: float | None) -> None:
+        if not per_minute:
+            return
+        if self._tokens is None:
+            self._tokens = TokenWindow(per_minute)
+        self._tokens.per_minute = per_minute
 
     def _pause(self, seconds: float) -> None:
         self._paused_until = max(self._paused_until, self._clock() + seconds)

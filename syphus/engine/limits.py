@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from asyncio_throttle.throttler import Throttler
@@ -10,9 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MINUTE = 60.0
+_CALM = 0.985
+_SLOWER = 0.97
+_FASTER = 0.0001
+_SLOWEST = 0.5
+_FIRST_IN_FLIGHT = 8
 _CUT = 0.7
+_CUT_OF_PACED = 0.95
 _GROWTH = 0.02
-_POLL_SECONDS = 0.002
+_POLLS = 500
 
 
 def request_throttle(per_minute: float) -> Throttler:
@@ -22,61 +29,101 @@ def request_throttle(per_minute: float) -> Throttler:
     not go out at once. Below one a second the share is a single request.
     """
     share = max(1, int(per_minute // _MINUTE))
-    return Throttler(
-        rate_limit=share, period=share * _MINUTE / per_minute, retry_interval=_POLL_SECONDS
-    )
+    period = share * _MINUTE / per_minute
+    return Throttler(rate_limit=share, period=period, retry_interval=period / _POLLS)
 
 
-class TokenBucket:
-    """Tokens a minute, refilled continuously, with one second's share of burst.
+class Pace:
+    """The part of a stated limit that is used: a little less than all of it, less after a refusal.
 
-    A request takes its estimate (prompt and max_tokens) and gives back what it didn't use.
-    Times are seconds of a monotonic clock.
+    Requests that leave evenly arrive unevenly, and an endpoint counts them as they arrive: with
+    1.5% kept back, those of one second may be 15 ms later than the next second's. Each refusal
+    takes 3% (a limit that is counted otherwise than by us), each answer gives back 0.01%.
     """
 
-    def __init__(self, per_minute: float, *, now: float) -> None:
-        self.per_minute = per_minute
-        self._level = per_minute / _MINUTE
-        self._at = now
+    def __init__(self) -> None:
+        self.factor = _CALM
+        self.was_refused = False
 
-    def resize(self, per_minute: float, *, now: float) -> None:
-        """Takes on another limit from now on."""
-        self._refill(now)
+    def refused(self) -> None:
+        """The endpoint found it too fast."""
+        self.factor = max(_SLOWEST, self.factor * _SLOWER)
+        self.was_refused = True
+
+    def answered(self) -> None:
+        """The endpoint found it right."""
+        self.factor = min(_CALM, self.factor + _FASTER)
+
+
+class TokenWindow:
+    """Tokens a minute, spread: any second gets at most its share, or one request larger than that.
+
+    A request counts with all that it may use, its prompt and `max_tokens`, as OpenAI and Azure
+    count when they admit it; a larger one holds the window for as many seconds as it has shares.
+    Endpoints that count what was really used say so by `remaining` headers that stay high; then
+    the surplus is spent. Times are seconds of a monotonic clock.
+    """
+
+    def __init__(self, per_minute: float) -> None:
         self.per_minute = per_minute
-        self._level = min(self._level, per_minute / _MINUTE)
+        self._held: deque[tuple[float, int]] = deque()
+        self._total = 0
+        self._reserved = 1.0
+        self._used = 1.0
+        self._surplus = 0.0
 
     def wait(self, tokens: int, now: float) -> float:
-        """Seconds until a request of `tokens` fits; one larger than the burst waits for it full."""
-        self._refill(now)
-        per_second = self.per_minute / _MINUTE
-        return max(0.0, (min(tokens, per_second) - self._level) / per_second)
+        """Seconds until a request of `tokens` fits."""
+        while self._held and self._held[0][0] <= now:
+            self._total -= self._held.popleft()[1]
+        share = self.per_minute / _MINUTE
+        excess = self._total + min(tokens, share) - share
+        seconds = 0.0
+        for leaves_at, amount in self._held:
+            if excess <= 0:
+                break
+            excess -= amount
+            seconds = leaves_at - now
+        return seconds
 
-    def take(self, tokens: int) -> None:
-        """Takes `tokens`; the level may go below nothing, and later requests wait longer."""
-        self._level -= tokens
+    def take(self, tokens: int, now: float, *, pace: float) -> None:
+        """Counts `tokens` from now on, for a second at full pace."""
+        shares = tokens * _MINUTE / self.per_minute
+        self._held.append((now + max(1.0, shares) / (pace * self._speed), tokens))
+        self._total += tokens
 
-    def give_back(self, tokens: int) -> None:
-        """Returns what a request reserved and didn't use."""
-        self._level = min(self._level + tokens, self.per_minute / _MINUTE)
+    def used(self, tokens: int, *, reserved: int) -> None:
+        """A request that took `reserved` has really used `tokens`."""
+        self._reserved += reserved
+        self._used += tokens
 
-    def _refill(self, now: float) -> None:
-        per_second = self.per_minute / _MINUTE
-        self._level = min(per_second, self._level + (now - self._at) * per_second)
-        self._at = now
+    def told(self, remaining: int | None) -> None:
+        """The endpoint says what remains of the limit a minute; None where it says nothing."""
+        share = (remaining or 0) / self.per_minute
+        self._surplus = min(1.0, max(0.0, 2 * share - 1))
+
+    @property
+    def _speed(self) -> float:
+        """More than one while over half of a minute's limit remains."""
+        return 1 + self._surplus * max(0.0, self._reserved / self._used - 1)
 
 
 class Concurrency:
-    """An adaptive cap on requests in flight: starts at the most, is cut on 429, grows back.
+    """An adaptive cap on requests in flight: few until one is answered, then the most.
 
-    Additive increase, multiplicative decrease, as TCP's congestion avoidance: one rate limit
-    cuts it to 70% (once for all requests that were in flight together), each success while the
-    cap is used adds 2% of a place, at least one place a round.
+    The first few find out whether the endpoint answers and what limits it has: a thousand sent at
+    once to a limit of twenty a second would be a thousand refusals. Then additive increase,
+    multiplicative decrease, as TCP's congestion avoidance: one rate limit cuts the cap to 70% (once
+    for all requests that were in flight together), each success while the cap is used adds 2% of
+    a place, at least one place a round. Where a limit a minute is known, the pace is at fault
+    rather than the number in flight, and the cut is to 95%.
     """
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.in_flight = 0
-        self._cap = float(most)
+        self._cap = float(min(most, _FIRST_IN_FLIGHT))
+        self._is_new = True
         self._cut_at = float("-inf")
 
     @property
@@ -91,14 +138,18 @@ class Concurrency:
 
     def succeeded(self) -> None:
         """A request was answered well; call it before its place is given back."""
-        if self._cap < self.most and self.in_flight >= self.cap:
+        if self._is_new:
+            self._is_new = False
+            self._cap = float(self.most)
+        elif self._cap < self.most and self.in_flight >= self.cap:
             self._cap = min(float(self.most), self._cap + max(1 / self._cap, _GROWTH))
 
-    def rate_limited(self, *, sent_at: float, now: float) -> bool:
+    def rate_limited(self, *, sent_at: float, now: float, is_paced: bool) -> bool:
         """A request sent at `sent_at` was refused; True if the cap was cut for it."""
         if sent_at <= self._cut_at:
             return False
-        self._cap = max(1.0, min(self._cap, float(self.in_flight)) * _CUT)
+        cut = _CUT_OF_PACED if is_paced else _CUT
+        self._cap = max(1.0, min(self._cap, float(self.in_flight)) * cut)
         self._cut_at = now
         return True
 
@@ -106,17 +157,17 @@ class Concurrency:
 def limit_in(headers: Mapping[str, str], what: str) -> int | None:
     """The limit per minute that rate-limit headers state for `requests` or `tokens`, if any.
 
-    Azure's preview versions send -1 where they don't know.
+    A limit of 0 or -1 (Azure's preview versions, where they don't know) is none.
     """
-    return _positive(headers.get(f"x-ratelimit-limit-{what}"))
+    return _count(headers.get(f"x-ratelimit-limit-{what}")) or None
 
 
-def is_used_up(headers: Mapping[str, str], what: str) -> bool:
-    """Whether the headers say that nothing remains in the present window."""
-    return headers.get(f"x-ratelimit-remaining-{what}") == "0"
+def remaining_in(headers: Mapping[str, str], what: str) -> int | None:
+    """What the headers say is left of `requests` or `tokens` in the present window, if anything."""
+    return _count(headers.get(f"x-ratelimit-remaining-{what}"))
 
 
-def _positive(value: str | None) -> int | None:
-    if value is None or not value.isascii() or not value.isdigit() or len(value) > 12:  # noqa: PLR2004 - longer is no limit but a mistake
+def _count(value: str | None) -> int | None:
+    if value is None or not value.isascii() or not value.isdigit() or len(value) > 12:  # noqa: PLR2004 - longer is no count but a mistake
         return None
-    return int(value) or None
+    return int(value)

@@ -146,6 +146,7 @@ class Log:
         """All counts as JSON values; `each_query` adds a list with every query."""
         with self._lock:
             counts = list(self._queries.values())
+        windows = self.windows(1.0)
         value: dict[str, Any] = {
             "requests": self.requests,
             "successes": self.successes,
@@ -161,7 +162,8 @@ class Log:
             "queries_seen_again": sum(query.seen > 1 for query in counts),
             "queries_answered": sum(query.answered > 0 for query in counts),
             "queries_answered_again": sum(query.answered > 1 for query in counts),
-            "admitted_each_second": [requests for requests, _ in self.windows(1.0)],
+            "admitted_each_second": [requests for requests, _ in windows],
+            "tokens_admitted_each_second": [tokens for _, tokens in windows],
         }
         if each_query:
             value["each_query"] = [

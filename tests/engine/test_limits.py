@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
+from asyncio_throttle import throttler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,70 +18,140 @@ from syphus.engine.breaker import FIRST_REST, LONGEST_REST, OPENS_AFTER, Breaker
 from syphus.engine.budget import Budget
 from syphus.engine.limits import (
     Concurrency,
-    TokenBucket,
-    is_used_up,
+    Pace,
+    TokenWindow,
     limit_in,
+    remaining_in,
     request_throttle,
 )
 from syphus.engine.retry import Backoff, RetryPolicy, Tries, may_retry
 from tests.engine.conftest import Bench, Scripted, reply, run
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.integers(600, 60_000))
-def test_no_second_sees_more_than_its_share_of_requests(per_minute: int) -> None:
-    """Azure counts in windows of seconds: a minute's worth must not go out at once."""
+class FakeTime:
+    """Stands for the modules `time` and `asyncio` of the throttle: waiting only moves the clock."""
 
-    async def go() -> list[float]:
-        throttle = request_throttle(per_minute)
-        times = []
-        until = time.monotonic() + 0.05
-        while time.monotonic() < until and len(times) < 2000:
-            try:
-                async with asyncio.timeout(0.02):
-                    await throttle.acquire()
-            except TimeoutError:
-                break
-            times.append(time.monotonic())
-        return times
+    def __init__(self) -> None:
+        self.now = 0.0
 
-    times = asyncio.run(go())
-    assert 1 <= len(times) <= per_minute // 60 + 1
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
+@settings(deadline=None)
 @given(
-    st.integers(60, 10**6),
-    st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 2)), min_size=2, max_size=60),
+    st.floats(1, 600_000),
+    st.lists(st.floats(0, 3), min_size=1, max_size=20),
+    st.integers(1, 60),
 )
+def test_no_second_sees_more_than_its_share_of_requests(
+    per_minute: float, pauses: list[float], burst: int
+) -> None:
+    """Azure counts in windows of seconds: a minute's worth must not go out at once."""
+    clock = FakeTime()
+    throttle = request_throttle(per_minute)
+    sent: list[float] = []
+
+    async def go() -> None:
+        for pause in pauses:
+            clock.now += pause
+            for _ in range(burst):
+                await throttle.acquire()
+                sent.append(clock.now)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(throttler, "time", clock)
+        patch.setattr(throttler, "asyncio", clock)
+        asyncio.run(go())
+    share = max(1, int(per_minute // 60))
+    period = share * 60 / per_minute
+    for first, later in itertools.pairwise(sent[i] for i in range(0, len(sent), share)):
+        assert later - first > period - 1e-6
+    assert len(sent) == len(pauses) * burst
+
+
+Takes = st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 2)), min_size=2, max_size=60)
+
+
+def let_through(window: TokenWindow, takes: list[tuple[int, float]]) -> list[tuple[float, int]]:
+    """When requests of so many tokens get in that come with such pauses between them."""
+    now = 0.0
+    taken = []
+    for tokens, pause in takes:
+        now += pause
+        while seconds := window.wait(tokens, now):
+            now += seconds
+        window.take(tokens, now, pace=1.0)
+        taken.append((now, tokens))
+    return taken
+
+
+@given(st.integers(60, 10**6), Takes)
 def test_no_window_sees_more_tokens_than_its_share(
     per_minute: int, takes: list[tuple[int, float]]
 ) -> None:
-    """Over any stretch, what is taken is at most its share and one request beyond a second's."""
-    now = 0.0
-    bucket = TokenBucket(per_minute, now=now)
-    taken: list[tuple[float, int]] = []
-    for tokens, pause in takes:
-        now += pause
-        now += bucket.wait(tokens, now)
-        bucket.take(tokens)
-        taken.append((now, tokens))
-    for first in range(len(taken)):
-        for last in range(first, len(taken)):
-            seconds = taken[last][0] - taken[first][0]
-            total = sum(tokens for _, tokens in taken[first:last])
-            assert total <= per_minute / 60 * (seconds + 1) + max(t for _, t in taken) + 1e-3
+    """Any second holds a second's share at most, or one request that is larger than that."""
+    taken = let_through(TokenWindow(per_minute), takes)
+    for first, (start, _) in enumerate(taken):
+        within = [tokens for at, tokens in taken[first:] if at < start + 1 - 1e-6]
+        assert len(within) == 1 or sum(within) <= per_minute / 60
 
 
-def test_what_a_request_did_not_use_is_given_back() -> None:
-    """The estimate is corrected by the real usage, up to one second's share."""
-    bucket = TokenBucket(6000, now=0.0)
-    bucket.take(100)
-    assert bucket.wait(100, 0.0) == pytest.approx(1.0)
-    bucket.give_back(50)
-    assert bucket.wait(100, 0.0) == pytest.approx(0.5)
-    bucket.give_back(10_000)
-    assert bucket.wait(100, 0.0) == 0
-    assert bucket.wait(200, 0.0) == 0
+@given(st.integers(60, 10**6), Takes)
+def test_large_requests_keep_to_the_limit_on_average(
+    per_minute: int, takes: list[tuple[int, float]]
+) -> None:
+    """A request of several seconds' share holds the window for as many seconds."""
+    taken = let_through(TokenWindow(per_minute), takes)
+    for first, (start, _) in enumerate(taken):
+        for at, tokens in taken[first:]:
+            before = sum(amount for then, amount in taken[first:] if then < at)
+            assert before <= per_minute / 60 * (at - start + 1) + tokens * 1e-9 + 1e-3
+
+
+@given(st.integers(60, 10**6), Takes)
+def test_no_request_waits_longer_than_those_before_it_take(
+    per_minute: int, takes: list[tuple[int, float]]
+) -> None:
+    """Nobody starves: a large one is let in once what was before it has left."""
+    at_once = [(tokens, 0.0) for tokens, _ in takes]
+    taken = let_through(TokenWindow(per_minute), at_once)
+    seconds = 0.0
+    for (at, _), (tokens, _) in zip(taken, takes, strict=True):
+        assert at <= seconds + 1e-6
+        seconds += max(1.0, tokens * 60 / per_minute)
+
+
+def test_what_was_not_used_is_spent_while_the_endpoint_says_that_it_remains() -> None:
+    """Where only real usage counts, `remaining` stays high, and more is sent; up to that usage."""
+    window = TokenWindow(60_000)
+    window.used(250, reserved=1000)
+    window.take(1000, 0.0, pace=1.0)
+    assert window.wait(1000, 0.0) == pytest.approx(1.0)
+    window.told(60_000)
+    window.take(1000, 2.0, pace=1.0)
+    assert window.wait(1000, 2.0) == pytest.approx(0.25, rel=0.01)
+    window.told(30_000)
+    window.take(1000, 4.0, pace=1.0)
+    assert window.wait(1000, 4.0) == pytest.approx(1.0)
+
+
+def test_refusals_slow_the_pace_and_answers_bring_it_back() -> None:
+    """The pace stays between half of the limit and a little less than all of it."""
+    pace = Pace()
+    calm = pace.factor
+    assert 0.98 <= calm < 1
+    pace.refused()
+    assert pace.factor < calm * 0.98
+    for _ in range(1000):
+        pace.refused()
+    assert pace.factor == 0.5
+    for _ in range(10_000):
+        pace.answered()
+    assert pace.factor == calm
 
 
 @pytest.mark.parametrize(
@@ -101,28 +173,52 @@ def test_limits_are_taken_from_sound_headers_only(
     assert limit_in(headers, "requests") == expected
 
 
-def test_a_used_up_window_is_recognised() -> None:
-    """Only a plain zero says so."""
-    assert is_used_up({"x-ratelimit-remaining-tokens": "0"}, "tokens")
-    assert not is_used_up({"x-ratelimit-remaining-tokens": "-1"}, "tokens")
-    assert not is_used_up({}, "tokens")
+@pytest.mark.parametrize(("value", "left"), [("0", 0), ("12", 12), ("-1", None), (None, None)])
+def test_what_remains_is_taken_from_sound_headers_only(value: str | None, left: int | None) -> None:
+    """Azure's -1 means that it doesn't know."""
+    headers = {} if value is None else {"x-ratelimit-remaining-tokens": value}
+    assert remaining_in(headers, "tokens") == left
+
+
+def test_few_go_until_one_is_answered() -> None:
+    """A limit that isn't known yet is found out by a handful of requests, not by a thousand."""
+    places = Concurrency(1000)
+    assert places.cap == 8
+    places.in_flight = 8
+    places.succeeded()
+    assert places.cap == 1000
+
+
+def opened(most: int) -> Concurrency:
+    """A cap after a first answer."""
+    places = Concurrency(most)
+    places.succeeded()
+    return places
 
 
 def test_one_round_of_rate_limits_cuts_once() -> None:
     """Requests that were in flight together and are all refused lower the cap one time."""
-    places = Concurrency(100)
+    places = opened(100)
     places.in_flight = 100
-    cuts = [places.rate_limited(sent_at=0.0, now=1.0) for _ in range(100)]
+    cuts = [places.rate_limited(sent_at=0.0, now=1.0, is_paced=False) for _ in range(100)]
     assert (cuts.count(True), places.cap) == (1, 70)
-    assert places.rate_limited(sent_at=2.0, now=3.0)
+    assert places.rate_limited(sent_at=2.0, now=3.0, is_paced=False)
     assert places.cap == 49
+
+
+def test_a_rate_limit_cuts_little_where_the_limit_is_known() -> None:
+    """Then the pace was wrong, and fewer in flight would only leave the limit unused."""
+    places = opened(100)
+    places.in_flight = 100
+    assert places.rate_limited(sent_at=0.0, now=1.0, is_paced=True)
+    assert places.cap == 95
 
 
 def test_the_cap_grows_back_only_while_it_is_used() -> None:
     """Successes with places to spare say nothing about how many more would go."""
-    places = Concurrency(10)
+    places = opened(10)
     places.in_flight = 10
-    places.rate_limited(sent_at=0.0, now=1.0)
+    places.rate_limited(sent_at=0.0, now=1.0, is_paced=False)
     places.in_flight = 1
     for _ in range(1000):
         places.succeeded()
@@ -142,7 +238,7 @@ def test_the_cap_stays_between_one_and_the_most(events: list[bool]) -> None:
         if good:
             places.succeeded()
         else:
-            places.rate_limited(sent_at=now, now=now)
+            places.rate_limited(sent_at=now, now=now, is_paced=now % 2 == 0)
         assert 1 <= places.cap <= 5
 
 
