@@ -10,8 +10,10 @@ LONGEST_REST = 300.0
 class Breaker:
     """Opens after ten failures in a row; then one probe after 30 s, doubling up to 5 minutes.
 
-    With requests in flight by the hundred an outage shows as a burst of failures: those that
-    were sent before it opened don't prolong the rest. Times are seconds of a monotonic clock.
+    With requests in flight by the hundred an outage shows as a burst of failures and of answers
+    to older requests: what was sent before it opened neither prolongs the rest nor ends it, for
+    an endpoint that refuses new requests may well finish those that it has. Times are seconds of
+    a monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -38,8 +40,10 @@ class Breaker:
         """A request goes out; while open it is the probe."""
         self._probing = self.is_open
 
-    def succeeded(self) -> None:
-        """The deployment answered."""
+    def succeeded(self, *, sent_at: float) -> None:
+        """A request sent at `sent_at` was answered; while open, only the probe counts."""
+        if self.is_open and not self._is_probe(sent_at):
+            return
         self._in_a_row = 0
         self._rest = 0.0
         self._probing = False
@@ -49,7 +53,7 @@ class Breaker:
         """The deployment failed a request sent at `sent_at`; True if this set it aside (again)."""
         self._in_a_row += 1
         if self.is_open:
-            if self._probing and sent_at > self._opened_at:
+            if self._is_probe(sent_at):
                 self._probing = False
                 self._rest = min(LONGEST_REST, self._rest * 2)
                 self._opened_at = now
@@ -62,6 +66,10 @@ class Breaker:
         self._opened_at = now
         return True
 
-    def no_verdict(self) -> None:
+    def no_verdict(self, *, sent_at: float) -> None:
         """A request ended in a way that says nothing about the deployment's health."""
-        self._probing = False
+        if self._is_probe(sent_at):
+            self._probing = False
+
+    def _is_probe(self, sent_at: float) -> bool:
+        return self._probing and sent_at > self._opened_at

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from syphus.core.prices import Rates
+    from syphus.core.records import Request
+
+# Whole units of a millionth of a millionth dollar: sums of floats drift, and the stop is hard.
+_UNITS = 10**12
+_UNBOUNDED_COMPLETION = 4096
+# What a server's chat template and its own system message may put around what is sent.
+_ADDED_BY_SERVER = 256
+
 
 class Budget:
     """US dollars that a run may spend, with what is in flight counted at its most.
@@ -9,34 +22,41 @@ class Budget:
     `reserve` before a request is sent, `settle` with its true cost afterwards. Where the true
     cost isn't known (a connection lost after the send), what was reserved counts as spent.
 
-    A prompt's tokens are an estimate until the first replies tell; `margin` is the largest ratio
-    of real to estimated prompt tokens seen so far, and at first a cautious guess.
+    What is spent can't pass the limit as long as no request costs more than `most_of` says: its
+    prompt has at most a token for each byte of it (so it is with every vocabulary of bytes or of
+    characters that falls back on bytes) and 256 that the server adds, its completion at most
+    `max_tokens`. A server that breaks this, a gateway with a long system message of its own
+    perhaps, shows by the first reply; from then on `margin` is the largest ratio seen.
     """
 
     def __init__(self, limit: float | None, *, spent: float = 0.0) -> None:
         self.limit = limit
-        self.spent = spent
-        self._reserved = 0.0
+        self.margin = 1.0
+        self._limit = None if limit is None else round(limit * _UNITS)
+        self._spent = _rounded_up(spent)
+        self._reserved = 0
         self._open = 0
-        self._margin = 1.25
-        self._seen_any = False
 
     @property
-    def margin(self) -> float:
-        """What an estimate of prompt tokens is multiplied by to be an upper bound."""
-        return self._margin
+    def spent(self) -> float:
+        """US dollars that are spent, or may be."""
+        return self._spent / _UNITS
 
-    def learn(self, *, estimated: int, real: int) -> None:
-        """Compares a prompt's estimate with what was billed."""
-        ratio = real / max(1, estimated) * 1.02
-        self._margin = max(self._margin, ratio) if self._seen_any else max(1.0, ratio)
-        self._seen_any = True
+    def most_of(self, request: Request, rates: Rates | None) -> float:
+        """The most that one attempt at `request` can cost, in US dollars."""
+        return 0.0 if rates is None else self.margin * _most_of(request, rates)
+
+    def learn(self, request: Request, rates: Rates | None, cost: float) -> None:
+        """Compares the most that a request could cost with what it did."""
+        if rates is not None and cost > (most := _most_of(request, rates)) > 0:
+            self.margin = max(self.margin, cost / most)
 
     def reserve(self, most: float) -> bool:
         """Sets `most` aside; False, and nothing is set aside, if that could pass the limit."""
-        if self.limit is not None and self.spent + self._reserved + most > self.limit:
+        units = _rounded_up(most)
+        if self._limit is not None and self._spent + self._reserved + units > self._limit:
             return False
-        self._reserved += most
+        self._reserved += units
         self._open += 1
         return True
 
@@ -55,6 +75,15 @@ class Budget:
     def settle(self, most: float, cost: float) -> None:
         """Ends a reservation of `most` with the true `cost`."""
         self._open -= 1
-        # Sums of floats drift; with nothing open, nothing is reserved.
-        self._reserved = max(0.0, self._reserved - most) if self._open else 0.0
-        self.spent += cost
+        self._reserved -= _rounded_up(most)
+        self._spent += _rounded_up(cost)
+
+
+def _most_of(request: Request, rates: Rates) -> float:
+    sent = len(request.messages) + len(request.shape.response_format or b"")
+    completion = request.shape.sampling.max_tokens or _UNBOUNDED_COMPLETION
+    return rates.at_most(sent + _ADDED_BY_SERVER, completion)
+
+
+def _rounded_up(dollars: float) -> int:
+    return math.ceil(dollars * _UNITS)

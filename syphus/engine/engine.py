@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 from syphus.core.errors import (
     BadRequest,
     ContextTooLong,
+    RateLimited,
     RequestError,
+    RetryableError,
     StoppedEarly,
     StoppingError,
     Unreachable,
@@ -23,7 +25,7 @@ from syphus.core.errors import (
 )
 from syphus.core.records import Failure
 from syphus.engine.budget import Budget
-from syphus.engine.retry import Backoff, RetryPolicy, may_retry
+from syphus.engine.retry import Answers, Backoff, RetryPolicy, may_retry
 from syphus.engine.signal import Signal
 from syphus.engine.work import Work, WorkQueue
 
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from syphus.engine.lane import Lane
 
 _ALIKE_BEFORE_STOPPING = 20
-_UNBOUNDED_COMPLETION = 4096
 # What another deployment, with another model or version behind it, may accept.
 _REFUSALS = (BadRequest, ContextTooLong, UnsupportedParameter)
 
@@ -104,10 +105,12 @@ class Engine:
         self._most_open = 4 * most_in_flight + 256
         self._policy = policy or RetryPolicy()
         self._backoff = Backoff()
+        self._answers = Answers()
         self._on_notice = on_notice
         self._queue = WorkQueue(self._wake_lanes)
         self._open = 0
         self._exhausted = False
+        self._too_dear: set[str] = set()
         self._room = Signal()
 
     @property
@@ -169,7 +172,7 @@ class Engine:
         return len(self._lanes) == 1 or all(
             lane.load <= other.load
             for other in self._lanes
-            if other.closed_by is None and other.is_ready
+            if other.closed_by is None and other.name not in self._too_dear and other.is_ready
         )
 
     def _wake_lanes(self) -> None:
@@ -196,18 +199,14 @@ class Engine:
                 await lane.signal.wait(seconds if has_work else None)
                 continue
             work = lane.handed.popleft() if lane.handed else self._queue.take()
-            tokens = self._most_tokens(work.request)
-            await lane.admit(tokens)
+            tokens = await lane.admit(work.request)
             if self.stopped_by is not None or lane.wait() != 0 or self._is_full:
                 self._queue.add_first(work)
                 continue
-            most = self._most_cost(lane, work.request)
+            most = self.budget.most_of(work.request, lane.deployment.rates)
             if not self.budget.reserve(most):
                 self._queue.put_back(work)
-                if self.budget.is_idle:
-                    self.stop(StoppedEarly(self.budget.describe(most)))
-                else:
-                    await lane.signal.wait()
+                await self._await_money(lane, most)
                 continue
             attempt = work.tries.sent + 1
             if not self._sink.sending(
@@ -220,16 +219,21 @@ class Engine:
             self.counts.sent += 1
             group.create_task(self._attempt(lane, work, lane.enter(), tokens, most))
 
-    def _most_tokens(self, request: Request) -> int:
-        return request.prompt_tokens + (request.shape.sampling.max_tokens or _UNBOUNDED_COMPLETION)
-
-    def _most_cost(self, lane: Lane, request: Request) -> float:
-        rates = lane.deployment.rates
-        if rates is None:
-            return 0.0
-        prompt = int(request.prompt_tokens * self.budget.margin) + 1
-        completion = request.shape.sampling.max_tokens or _UNBOUNDED_COMPLETION
-        return rates.at_most(prompt, completion)
+    async def _await_money(self, lane: Lane, most: float) -> None:
+        """Waits for reservations to end, or for a cheaper deployment to go on; else stops."""
+        self._too_dear.add(lane.name)
+        others = [
+            other
+            for other in self._lanes
+            if other.closed_by is None and other.name not in self._too_dear
+        ]
+        if not others and self.budget.is_idle:
+            self.stop(StoppedEarly(self.budget.describe(most)))
+            return
+        for other in others:
+            other.signal.set()
+        await lane.signal.wait()
+        self._too_dear.discard(lane.name)
 
     async def _attempt(
         self, lane: Lane, work: Work, sent_at: float, tokens: int, most: float
@@ -239,21 +243,27 @@ class Engine:
             reply = await lane.backend.ask(request, attempt=work.tries.sent)
         except RequestError as error:
             self.budget.settle(most, most if error.maybe_billed else 0.0)
-            lane.failed(error, sent_at=sent_at)
+            if self._is_telling(error, lane, work):
+                lane.failed(error, sent_at=sent_at)
             self._own(lane, work, error, most)
         else:
             self.counts.replied += 1
-            if lane.deployment.rates is not None and not reply.usage.prompt_tokens:
+            self._answers.replied()
+            if lane.deployment.rates is not None and not _tells_usage(reply):
                 # An endpoint that doesn't tell what it used is taken to have used the most.
                 reply = replace(reply, cost=most)
             self.budget.settle(most, reply.cost or 0.0)
-            self.budget.learn(estimated=request.prompt_tokens, real=reply.usage.prompt_tokens)
-            lane.answered(reply, tokens)
+            self.budget.learn(request, lane.deployment.rates, reply.cost or 0.0)
+            lane.answered(request, reply, reserved=tokens, sent_at=sent_at)
             self._sink.replied(request, reply)
         finally:
             lane.leave()
             if len(self._lanes) > 1 or self.budget.limit is not None:
                 self._wake_lanes()
+
+    def _is_telling(self, error: RequestError, lane: Lane, work: Work) -> bool:
+        """Whether a failure says anything about the deployment, and not just about the request."""
+        return lane.breaker.is_open or isinstance(error, RateLimited) or not work.tries.is_suspect
 
     def _own(self, lane: Lane, work: Work, error: RequestError, most: float) -> None:
         if error.maybe_billed:
@@ -264,7 +274,8 @@ class Engine:
             self._close(lane, error)
             self._queue.add_first(work)
             return
-        work.tries.count(error)
+        weight = self._answers.weigh(error, work.tries)
+        work.tries.count(error, weight=weight, now=asyncio.get_running_loop().time())
         if may_retry(error, work.tries, self._policy):
             self.counts.retried += 1
             self.counts.rate_limited += error.kind == "rate_limited"
@@ -272,10 +283,10 @@ class Engine:
             if lane.is_unreachable:
                 self._close(lane, Unreachable(f"nothing answers there: {error}"))
             return
-        if isinstance(error, _REFUSALS):
+        if not isinstance(error, RetryableError):
             self._note_refusal(lane, error)
-            if self._hand_over(lane, work):
-                return
+        if isinstance(error, _REFUSALS) and self._hand_over(lane, work):
+            return
         self.counts.failed += 1
         self._sink.failed(
             work.request,
@@ -314,3 +325,8 @@ class Engine:
         if lane.has_answered or lane.refusals != _ALIKE_BEFORE_STOPPING:
             return
         self._close(lane, StoppingError(f"the endpoint refused the first {lane.refusals}: {error}"))
+
+
+def _tells_usage(reply: Reply) -> bool:
+    usage = reply.usage
+    return usage.prompt_tokens > 0 and (usage.completion_tokens > 0 or not reply.text)

@@ -11,6 +11,7 @@ from syphus.engine.breaker import Breaker
 from syphus.engine.limits import (
     Concurrency,
     Pace,
+    Spacing,
     TokenWindow,
     limit_in,
     remaining_in,
@@ -86,6 +87,7 @@ class Lane:
         self._paused_until = 0.0
         self._admitting = False
         self._pace = Pace()
+        self._spacing = Spacing()
         self._knows_limits = bool(deployment.requests_per_minute or deployment.tokens_per_minute)
         self._throttle: Throttler | None = None
         self._period = 0.0
@@ -116,22 +118,33 @@ class Lane:
         """Whether it could send at once, if there were work."""
         return not self._admitting and self.wait() == 0
 
-    async def admit(self, tokens: int) -> None:
-        """Waits for the limits per minute and takes `tokens` from them."""
+    async def admit(self, request: Request) -> int:
+        """Waits for the limits per minute; returns the tokens that were taken from them."""
         self._admitting = True
         try:
-            await self._admit(tokens)
+            return await self._admit(request)
         finally:
             self._admitting = False
 
-    async def _admit(self, tokens: int) -> None:
-        while self._tokens is not None and (seconds := self._tokens.wait(tokens, self._clock())):
+    async def _admit(self, request: Request) -> int:
+        while seconds := max(self._spacing.wait(self._clock()), self._wait_for_tokens(request)):
             await self.signal.wait(seconds)
+        filled, tokens = 0.0, 0
         if self._throttle is not None:
             self._throttle.period = self._period / self._pace.factor
             await self._throttle.acquire()
+            filled = self._throttle.period / self._throttle.rate_limit
+        now = self._clock()
         if self._tokens is not None:
-            self._tokens.take(tokens, self._clock(), pace=self._pace.factor)
+            tokens = self._tokens.size(request)
+            filled = max(filled, self._tokens.take(tokens, now, pace=self._pace.factor))
+        self._spacing.take(filled, now)
+        return tokens
+
+    def _wait_for_tokens(self, request: Request) -> float:
+        if self._tokens is None:
+            return 0.0
+        return self._tokens.wait(self._tokens.size(request), self._clock())
 
     def enter(self) -> float:
         """Takes a place for one attempt; returns the time."""
@@ -149,21 +162,20 @@ class Lane:
         """Whether nothing has ever answered here, although it was probed for some minutes."""
         return not self.has_answered and self.breaker.probes >= _PROBES_OF_THE_UNKNOWN
 
-    def answered(self, reply: Reply, reserved_tokens: int) -> None:
+    def answered(self, request: Request, reply: Reply, *, reserved: int, sent_at: float) -> None:
         """Learns from a reply; call it before `leave`."""
         self.has_answered = True
         self.places.succeeded()
-        self.breaker.succeeded()
+        self.breaker.succeeded(sent_at=sent_at)
         self._pace.answered()
-        used = reply.usage.prompt_tokens + reply.usage.completion_tokens
-        if self._tokens is not None and used:
-            self._tokens.used(used, reserved=reserved_tokens)
+        if self._tokens is not None and reserved and reply.usage.prompt_tokens:
+            self._tokens.used(reply.usage, estimated=request.prompt_tokens, reserved=reserved)
 
     def failed(self, error: RequestError, *, sent_at: float) -> None:
         """Learns from a failed attempt; call it before `leave`."""
         now = self._clock()
         if isinstance(error, RateLimited):
-            self.breaker.succeeded()
+            self.breaker.succeeded(sent_at=sent_at)
             if error.retry_after:
                 self._pause(min(error.retry_after, _LONGEST_PAUSE))
             if self.places.rate_limited(sent_at=sent_at, now=now, is_paced=self._knows_limits):
@@ -175,7 +187,7 @@ class Lane:
                 rest = self.breaker.wait(now) or 0.0
                 self._on_notice(f"{self.name}: {error}; left alone for {rest:.0f} s{doubt}")
         else:
-            self.breaker.no_verdict()
+            self.breaker.no_verdict(sent_at=sent_at)
 
     def learn_limits(self, headers: Mapping[str, str]) -> None:
         """Takes the limits that rate-limit headers state, but none above what the user gave."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,15 @@ from asyncio_throttle.throttler import Throttler
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from syphus.core.records import Request, Usage
+
 _MINUTE = 60.0
 _CALM = 0.985
 _SLOWER = 0.97
 _FASTER = 0.0001
 _SLOWEST = 0.5
+_CATCH_UP = 0.1
+_UNBOUNDED_COMPLETION = 4096
 _FIRST_IN_FLIGHT = 8
 _CUT = 0.7
 _CUT_OF_PACED = 0.95
@@ -55,11 +60,32 @@ class Pace:
         self.factor = min(_CALM, self.factor + _FASTER)
 
 
+class Spacing:
+    """Spreads requests evenly: each keeps the next away for its share of a minute.
+
+    Many at once, and many again a second later, would be refused together where the first come
+    some milliseconds late. What a busy process is late itself it may catch up, a tenth of a
+    second at most.
+    """
+
+    def __init__(self) -> None:
+        self._next = float("-inf")
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may go."""
+        return max(0.0, self._next - now)
+
+    def take(self, seconds: float, now: float) -> None:
+        """A request goes that stands for `seconds` of the limit."""
+        self._next = max(self._next, now - _CATCH_UP) + seconds
+
+
 class TokenWindow:
     """Tokens a minute, spread: any second gets at most its share, or one request larger than that.
 
     A request counts with all that it may use, its prompt and `max_tokens`, as OpenAI and Azure
     count when they admit it; a larger one holds the window for as many seconds as it has shares.
+    The estimate of prompts is corrected by what the endpoint counted for those before.
     Endpoints that count what was really used say so by `remaining` headers that stay high; then
     the surplus is spent. Times are seconds of a monotonic clock.
     """
@@ -68,9 +94,16 @@ class TokenWindow:
         self.per_minute = per_minute
         self._held: deque[tuple[float, int]] = deque()
         self._total = 0
-        self._reserved = 1.0
-        self._used = 1.0
+        self._estimated = 1
+        self._counted = 1
+        self._reserved = 1
+        self._used = 1
         self._surplus = 0.0
+
+    def size(self, request: Request) -> int:
+        """The tokens that a request may use."""
+        completion = request.shape.sampling.max_tokens or _UNBOUNDED_COMPLETION
+        return math.ceil(request.prompt_tokens * self._counted / self._estimated) + completion
 
     def wait(self, tokens: int, now: float) -> float:
         """Seconds until a request of `tokens` fits."""
@@ -86,16 +119,20 @@ class TokenWindow:
             seconds = leaves_at - now
         return seconds
 
-    def take(self, tokens: int, now: float, *, pace: float) -> None:
-        """Counts `tokens` from now on, for a second at full pace."""
-        shares = tokens * _MINUTE / self.per_minute
-        self._held.append((now + max(1.0, shares) / (pace * self._speed), tokens))
+    def take(self, tokens: int, now: float, *, pace: float) -> float:
+        """Counts `tokens` from now on, for a second at full pace; returns the seconds they fill."""
+        seconds = tokens * _MINUTE / self.per_minute
+        speed = pace * self._speed
+        self._held.append((now + max(1.0, seconds) / speed, tokens))
         self._total += tokens
+        return seconds / speed
 
-    def used(self, tokens: int, *, reserved: int) -> None:
-        """A request that took `reserved` has really used `tokens`."""
+    def used(self, usage: Usage, *, estimated: int, reserved: int) -> None:
+        """A request that took `reserved`, its prompt estimated at so many, has used `usage`."""
+        self._estimated += estimated
+        self._counted += usage.prompt_tokens
         self._reserved += reserved
-        self._used += tokens
+        self._used += usage.prompt_tokens + usage.completion_tokens
 
     def told(self, remaining: int | None) -> None:
         """The endpoint says what remains of the limit a minute; None where it says nothing."""
@@ -105,7 +142,7 @@ class TokenWindow:
     @property
     def _speed(self) -> float:
         """More than one while over half of a minute's limit remains."""
-        return 1 + self._surplus * max(0.0, self._reserved / self._used - 1)
+        return 1 + self._surplus * max(0, self._reserved / self._used - 1)
 
 
 class Concurrency:
@@ -151,6 +188,8 @@ class Concurrency:
         cut = _CUT_OF_PACED if is_paced else _CUT
         self._cap = max(1.0, min(self._cap, float(self.in_flight)) * cut)
         self._cut_at = now
+        # The first answer opens the cap to the most only where nothing spoke against it.
+        self._is_new = self._is_new and is_paced
         return True
 
 

@@ -29,19 +29,21 @@ class Work:
 class WorkQueue:
     """Ready work in order, retries first; delayed work until it is due.
 
+    Retries take turns: the probes of a deployment that is down must not all fall on one request.
     A request that waits to be tried again is only an entry here: it holds no place in flight and
     no timer of its own. `on_ready` is called whenever there is something to take.
     """
 
     def __init__(self, on_ready: Callable[[], None]) -> None:
-        self._ready: deque[Work] = deque()
+        self._new: deque[Work] = deque()
+        self._again: deque[Work] = deque()
         self._delayed: list[tuple[float, int, Work]] = []
         self._order = count()
         self._on_ready = on_ready
         self._timer: asyncio.TimerHandle | None = None
 
     def __bool__(self) -> bool:
-        return bool(self._ready)
+        return bool(self._new or self._again)
 
     @property
     def delayed(self) -> int:
@@ -50,17 +52,17 @@ class WorkQueue:
 
     def add(self, work: Work) -> None:
         """Adds work behind what is ready."""
-        self._ready.append(work)
+        self._new.append(work)
         self._on_ready()
 
     def add_first(self, work: Work) -> None:
         """Adds work before what is ready: it was asked for earlier."""
-        self._ready.appendleft(work)
+        self._again.appendleft(work)
         self._on_ready()
 
     def put_back(self, work: Work) -> None:
         """Undoes `take`, waking nobody."""
-        self._ready.appendleft(work)
+        self._again.appendleft(work)
 
     def add_later(self, work: Work, seconds: float) -> None:
         """Adds work that is ready in `seconds`."""
@@ -70,7 +72,7 @@ class WorkQueue:
 
     def take(self) -> Work:
         """The next ready work. Raises IndexError where there is none."""
-        return self._ready.popleft()
+        return self._again.popleft() if self._again else self._new.popleft()
 
     def close(self) -> None:
         """Drops the timer; nothing becomes ready any more."""
@@ -89,7 +91,7 @@ class WorkQueue:
         now = asyncio.get_running_loop().time()
         moved = 0
         while self._delayed and self._delayed[0][0] <= now:
-            self._ready.appendleft(heapq.heappop(self._delayed)[2])
+            self._again.append(heapq.heappop(self._delayed)[2])
             moved += 1
         self._set_timer()
         if moved:

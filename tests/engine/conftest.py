@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
@@ -167,7 +169,39 @@ def run(engine: Engine, count: int, *, seconds: float = 10) -> None:
     asyncio.run(go())
 
 
+class JumpingSelector(selectors.SelectSelector):
+    """Never waits: where nothing is ready, the time is at once that of the next timer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready:
+            assert timeout is not None, "nothing is left that could happen"
+            self.now += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose hours take as long as the work that is done in them."""
+
+    def __init__(self) -> None:
+        self._jumping = JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
 @pytest.fixture
 def bench() -> Bench:
     """A place to put an engine together."""
     return Bench()
+
+
+@pytest.fixture(scope="session")
+def bench_kit() -> SimpleNamespace:
+    """What tests with sinks and backends of their own need: a test can't import a conftest."""
+    return SimpleNamespace(at_once=AtOnce)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from dataclasses import replace
 
 import pytest
 from asyncio_throttle import throttler
@@ -13,19 +14,19 @@ from hypothesis import strategies as st
 
 from syphus.core.deployments import Deployment
 from syphus.core.errors import RateLimited, RequestError, ServerFailed
-from syphus.core.records import Reply, Request
-from syphus.engine.breaker import FIRST_REST, LONGEST_REST, OPENS_AFTER, Breaker
+from syphus.core.records import Reply, Request, Usage
 from syphus.engine.budget import Budget
 from syphus.engine.limits import (
     Concurrency,
     Pace,
+    Spacing,
     TokenWindow,
     limit_in,
     remaining_in,
     request_throttle,
 )
 from syphus.engine.retry import Backoff, RetryPolicy, Tries, may_retry
-from tests.engine.conftest import Bench, Scripted, reply, run
+from tests.engine.conftest import Bench, Scripted, reply, request, run
 
 
 class FakeTime:
@@ -128,7 +129,7 @@ def test_no_request_waits_longer_than_those_before_it_take(
 def test_what_was_not_used_is_spent_while_the_endpoint_says_that_it_remains() -> None:
     """Where only real usage counts, `remaining` stays high, and more is sent; up to that usage."""
     window = TokenWindow(60_000)
-    window.used(250, reserved=1000)
+    window.used(Usage(prompt_tokens=100, completion_tokens=150), estimated=100, reserved=1000)
     window.take(1000, 0.0, pace=1.0)
     assert window.wait(1000, 0.0) == pytest.approx(1.0)
     window.told(60_000)
@@ -137,6 +138,34 @@ def test_what_was_not_used_is_spent_while_the_endpoint_says_that_it_remains() ->
     window.told(30_000)
     window.take(1000, 4.0, pace=1.0)
     assert window.wait(1000, 4.0) == pytest.approx(1.0)
+
+
+def test_estimates_of_prompts_are_corrected_by_what_was_counted() -> None:
+    """A vocabulary that cuts finer than ours would overrun the limit by as much."""
+    window = TokenWindow(60_000)
+    asked = replace(request(1), prompt_tokens=100)
+    most = asked.shape.sampling.max_tokens or 0
+    assert window.size(asked) == 100 + most
+    for _ in range(1000):
+        window.used(Usage(prompt_tokens=120, completion_tokens=5), estimated=100, reserved=150)
+    assert window.size(asked) == 120 + most
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 5), st.floats(0, 3)), min_size=2, max_size=60))
+def test_requests_are_spread_evenly(takes: list[tuple[float, float]]) -> None:
+    """Over any stretch, requests stand for a tenth of a second more than it lasts, and one more."""
+    spacing = Spacing()
+    now = 0.0
+    taken = []
+    for seconds, pause in takes:
+        now += pause
+        now += spacing.wait(now)
+        spacing.take(seconds, now)
+        taken.append((now, seconds))
+    for first, (start, _) in enumerate(taken):
+        for last, (end, _) in enumerate(taken[first:], first):
+            stood_for = sum(seconds for _, seconds in taken[first:last])
+            assert stood_for <= end - start + 0.1 + 1e-6
 
 
 def test_refusals_slow_the_pace_and_answers_bring_it_back() -> None:
@@ -240,45 +269,6 @@ def test_the_cap_stays_between_one_and_the_most(events: list[bool]) -> None:
         else:
             places.rate_limited(sent_at=now, now=now, is_paced=now % 2 == 0)
         assert 1 <= places.cap <= 5
-
-
-def fail(breaker: Breaker, times: int, *, sent_at: float, now: float) -> None:
-    """Failures in a row."""
-    for _ in range(times):
-        breaker.failed(sent_at=sent_at, now=now)
-
-
-def test_the_breaker_opens_after_ten_in_a_row() -> None:
-    """Nine failures and a success leave it closed."""
-    breaker = Breaker()
-    fail(breaker, OPENS_AFTER - 1, sent_at=0, now=1)
-    breaker.succeeded()
-    fail(breaker, OPENS_AFTER - 1, sent_at=1, now=2)
-    assert breaker.wait(2) == 0
-    assert breaker.failed(sent_at=1, now=2)
-    assert breaker.wait(2) == FIRST_REST
-
-
-def test_an_open_breaker_lets_one_probe_out_and_doubles_its_rest() -> None:
-    """30 s, 60 s, 120 s, ... up to five minutes; what was in flight before doesn't count."""
-    breaker = Breaker()
-    fail(breaker, OPENS_AFTER, sent_at=0, now=0)
-    fail(breaker, 50, sent_at=0, now=1)
-    now, rests = 0.0, []
-    for _ in range(6):
-        rest = breaker.wait(now)
-        assert rest is not None
-        rests.append(rest)
-        now += rest
-        assert breaker.wait(now) == 0
-        breaker.sent()
-        assert breaker.wait(now) is None
-        breaker.failed(sent_at=now + 0.1, now=now + 0.2)
-        now += 0.2
-    assert rests == pytest.approx([30, 60, 120, 240, LONGEST_REST, LONGEST_REST])
-    breaker.sent()
-    breaker.succeeded()
-    assert breaker.wait(now) == 0
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 1)), max_size=50), st.floats(1, 20))
