@@ -6,7 +6,8 @@ A line is ASCII JSON that ends in a checksum and a newline:
 
 Why so: JSON lines can be read by anything; ASCII means that no byte but the separator looks like
 a newline; key and kind stand at fixed places, so a resume finds them in millions of lines without
-parsing one; the CRC-32 covers every byte before `,"crc"`, so a damaged line is known as one.
+parsing one, and knows a line of another version; the CRC-32 covers every byte before `,"crc"`, so
+a damaged line is known as one.
 
 Five kinds: `sent` (an attempt is about to be made), `not_billed` (that attempt came to nothing and
 cost nothing), and the outcomes: `reply`, `truncated` (a reply that the token limit cut off),
@@ -20,7 +21,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from syphus.core.records import Failure, Reply, Request, Usage
 
@@ -30,13 +31,10 @@ _KEY = slice(8, 40)
 _KIND_AT = 50
 _TAIL = b',"crc":"%08x"}\n'
 _TAIL_BYTES = len(_TAIL % 0)
-_KINDS: dict[int, Kind] = {
-    ord("s"): "sent",
-    ord("n"): "not_billed",
-    ord("r"): "reply",
-    ord("t"): "truncated",
-    ord("f"): "failed",
-}
+_KINDS: dict[bytes, Kind] = {name.encode(): name for name in get_args(Kind)}
+_HEAD = re.compile(
+    rb'\{"key":"[0-9a-f]{32}","kind":"(?:(sent|not_billed|failed)"|(reply|truncated)","usage":\[)'
+)
 _COST = re.compile(rb'"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),')
 _MOST_COST = re.compile(rb'"most_cost":([^,]+),')
 _COST_WITHIN = 200
@@ -137,9 +135,10 @@ def key_of(line: bytes) -> str:
     return line[_KEY].decode("ascii")
 
 
-def kind_of(line: bytes) -> Kind:
-    """The kind of a whole line."""
-    return _KINDS[line[_KIND_AT]]
+def kind_of(line: bytes) -> Kind | None:
+    """The kind of a whole line; None where another version wrote it in a way of its own."""
+    head = _HEAD.match(line)
+    return _KINDS[head[1] or head[2]] if head else None
 
 
 def most_cost_of(line: bytes) -> float:

@@ -41,6 +41,13 @@ def test_canonical_json_is_json_of_the_value(value: object) -> None:
     assert b"\n" not in written
 
 
+@given(VALUES, VALUES)
+def test_other_values_give_other_bytes(one: object, other: object) -> None:
+    """No two values of JSON share their bytes: 1, true and "1" don't, nor do [] and {}."""
+    assume(json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True))
+    assert canonical_json(one) != canonical_json(other)
+
+
 def test_keys_are_sorted_and_spaces_left_out() -> None:
     """The form that identities are taken from, to the byte."""
     assert canonical_json({"b": [1, "é"], "a": None}) == b'{"a":null,"b":[1,"\xc3\xa9"]}'
@@ -97,6 +104,50 @@ def test_every_part_of_what_is_sent_shows() -> None:
         identity(model='m"}'),
     ]
     assert len(set(different)) == len(different)
+
+
+MESSAGES = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["system", "user"]), "content": TEXT}),
+    min_size=1,
+    max_size=4,
+)
+FORMATS = st.none() | st.dictionaries(TEXT, VALUES, max_size=3)
+REQUESTS = st.tuples(TEXT, FORMATS, MESSAGES)
+
+
+def identity_of(model: str, response_format: Any, messages: list[Any], *, shared: int = 0) -> str:
+    """The identity of a request as values, `shared` bytes of whose messages are hashed first."""
+    sent = canonical_json(messages)
+    wanted = None if response_format is None else canonical_json(response_format)
+    return identity(sent[shared:], model=model, response_format=wanted, head=sent[:shared])
+
+
+@given(REQUESTS, st.integers(0, 60))
+def test_equal_requests_have_equal_identities(sent: tuple[Any, ...], shared: int) -> None:
+    """In whatever order their keys stand, and however much of them was hashed once for all."""
+    assert identity_of(*map(turned, sent), shared=shared) == identity_of(*sent)
+
+
+@given(REQUESTS, REQUESTS, st.integers(0, 2))
+def test_any_difference_in_what_is_sent_shows(
+    sent: tuple[Any, ...], other: tuple[Any, ...], part: int
+) -> None:
+    """One part exchanged for another one: the model, the format or the messages."""
+    changed = (*sent[:part], other[part], *sent[part + 1 :])
+    assume(canonical_json(changed) != canonical_json(sent))
+    assert identity_of(*changed) != identity_of(*sent)
+
+
+@given(MESSAGES, st.data())
+def test_one_character_more_or_less_shows(messages: list[Any], data: st.DataObject) -> None:
+    """In any message, anywhere in its text."""
+    at = data.draw(st.integers(0, len(messages) - 1))
+    text = messages[at]["content"]
+    cut = data.draw(st.integers(0, len(text)))
+    added = data.draw(TEXT.filter(bool))
+    changed = [*messages]
+    changed[at] = {**messages[at], "content": text[:cut] + added + text[cut:]}
+    assert identity_of("m", None, changed) != identity_of("m", None, messages)
 
 
 @given(st.binary(max_size=20), st.integers(0, 20))

@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from syphus.core.errors import JournalDamaged
 from syphus.core.records import Failure, Reply, Usage
 from syphus.journal.format import (
     encode_failure,
@@ -95,7 +92,20 @@ def test_sends_without_an_end_are_told(tmp_path: Path) -> None:
         encode_sent(request("e", key(5)), attempt=1, deployment="d"),
         encode_not_billed(request("q", key(5))),
     )
-    assert read_index(path).open_sends.keys() == {4}
+    assert read_index(path).open_sends == {4}
+
+
+def test_requests_of_one_key_may_be_on_their_way_together(tmp_path: Path) -> None:
+    """All translations of a query share one: what came back isn't lost, what didn't counts most."""
+    sent = [
+        encode_sent(request("q", key(4)), attempt=1, deployment="d", most_cost=cost)
+        for cost in (0.5, 2.0, 1.0)
+    ]
+    answered = encode_reply(request("q", key(4)), reply(), time=0)
+    index = read_index(write(tmp_path, *sent, answered))
+    assert (index.uncertain_cost, index.lost_sends + len(index.open_sends)) == (3.0, 2)
+    index = read_index(write(tmp_path, *sent, answered, answered, answered))
+    assert (index.uncertain_cost, index.lost_sends + len(index.open_sends)) == (0.0, 0)
 
 
 @pytest.mark.parametrize(("kind", "left"), [("failed", {1, 3}), ("truncated", {1, 2})])
@@ -103,44 +113,6 @@ def test_outcomes_to_redo_count_as_missing(tmp_path: Path, kind: str, left: set[
     """`--redo failed` and `--redo truncated` ask those again and no others."""
     path = write(tmp_path, *lines())
     assert read_index(path, skip=frozenset({kind})).outcomes.keys() == left  # type: ignore[arg-type]
-
-
-def test_a_journal_cut_at_any_byte_keeps_what_was_whole(tmp_path: Path) -> None:
-    """Whatever is left of the last line is told as torn, and nothing else is lost."""
-    whole = lines()
-    last = whole.pop()
-    before = sum(map(len, whole))
-    for cut in range(len(last)):
-        index = read_index(write(tmp_path, *whole, last[:cut]))
-        if cut == len(last) - 1:
-            assert index.outcomes.keys() == {1, 2, 3}
-        else:
-            assert index.outcomes.keys() == {1, 2}
-            assert (index.whole_bytes, index.torn_bytes) == (before, cut)
-
-
-@settings(max_examples=60)
-@given(st.data())
-def test_damage_is_refused_with_its_offset(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    """A flipped bit anywhere but in the very last newline is an error that names the line."""
-    content = bytearray(b"".join(lines()))
-    bit = data.draw(st.integers(0, (len(content) - 1) * 8 - 1))
-    content[bit // 8] ^= 1 << bit % 8
-    starts = [sum(map(len, lines()[:number])) for number in range(6)]
-    expected = max(start for start in starts if start <= bit // 8)
-    path = write(tmp_path_factory.mktemp("flip"), bytes(content))
-    with pytest.raises(JournalDamaged) as caught:
-        read_index(path)
-    assert caught.value.offset == expected
-
-
-def test_a_lost_newline_joins_two_lines_and_is_refused(tmp_path: Path) -> None:
-    """A separator that became another byte is damage too."""
-    first, *rest = lines()
-    with pytest.raises(JournalDamaged):
-        read_index(write(tmp_path, first[:-1], b"x", *rest))
 
 
 def test_lines_longer_than_a_block_are_read(tmp_path: Path) -> None:
