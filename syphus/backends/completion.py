@@ -8,6 +8,10 @@ from typing import Any
 from syphus.core.records import Usage
 
 UNKNOWN_FINISH = "unknown"
+# The longest entries of today's vocabularies are 128 spaces; the longest that isn't repetition
+# takes some 60 bytes, and twice that where every character is escaped.
+_BYTES_A_TOKEN = 256
+_BESIDE_THE_TEXT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,17 @@ class Completion:
     refusal: str | None
     finish_reason: str
     usage: Usage | None
+
+
+def most_bytes(max_tokens: int | None, *, ceiling: int) -> int:
+    """The most bytes that the body of an honest completion may have, generously.
+
+    256 bytes for each token that was allowed, a mebibyte for everything else, and never over
+    `ceiling`.
+    """
+    if max_tokens is None:
+        return ceiling
+    return min(ceiling, _BESIDE_THE_TEXT + _BYTES_A_TOKEN * max_tokens)
 
 
 def read_completion(payload: Any) -> Completion | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syphus.core.events import Snapshot
-    from syphus.core.records import Query
+    from syphus.core.records import Parsed, Query
     from syphus.export.queries import QuerySpool
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
@@ -151,7 +151,16 @@ class Outputs:
         if record.reply is None:
             return Answered(query=query, failure=record.failure)
         verdict = judge(self._dataset, record.reply)
-        return Answered(query=query, parsed=verdict.parsed, free_text=verdict.free_text)
+        parsed = verdict.parsed and self._without_secrets(verdict.parsed)
+        return Answered(query=query, parsed=parsed, free_text=verdict.free_text)
+
+    def _without_secrets(self, parsed: Parsed) -> Parsed:
+        """A plugin's own error, which is the reason then, may quote the environment."""
+        if not parsed.rejected:
+            return parsed
+        hide = self._plan.secrets.hide
+        rejected = tuple(replace(each, reason=hide(each.reason)) for each in parsed.rejected)
+        return replace(parsed, rejected=rejected)
 
     def _pairs(self) -> Iterator[Pair]:
         if self._dataset.has_ready_pairs():

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from syphus.core.durable import without_surrogates
 from syphus.core.errors import PluginError
 from syphus.core.records import Parsed, QuestionAnswer, Rejected
-from syphus.plugins.faults import RAISED
+from syphus.plugins.faults import is_fault, say
+from syphus.replies import parse_structured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from syphus.core.records import Pair, Query
+    from pydantic import BaseModel
+
+    from syphus.core.records import Pair, Query, Reply
     from syphus.plugins.dataset import AbstractDataset
+
+_LONGEST_ID = 100
+# Each pair of a query names all others, so that their number counts twice over.
+MOST_PAIRS = 1000
+TOO_MANY = f"more than {MOST_PAIRS} pairs in one reply"
 
 
 def message_for(dataset: AbstractDataset, query: Query) -> str:
@@ -21,10 +30,8 @@ def message_for(dataset: AbstractDataset, query: Query) -> str:
 
     Raises PluginError where the plugin's `user_message` raises or gives no text.
     """
-    try:
+    with _calling(dataset, "user_message", query):
         text = dataset.user_message(query)
-    except RAISED as error:
-        raise _failed(dataset, "user_message", query, f"raised {_name(error)}") from error
     if not isinstance(text, str):
         raise _failed(dataset, "user_message", query, f"returned {type(text).__name__}, not a text")
     try:
@@ -35,14 +42,13 @@ def message_for(dataset: AbstractDataset, query: Query) -> str:
 
 
 def images_of(dataset: AbstractDataset, query: Query) -> tuple[str, ...]:
-    """The ids of the images that the pairs of `query` belong to.
+    """The ids of the images that the pairs of `query` belong to; a text alone is one id.
 
     Raises PluginError where the plugin's `image_ids` raises.
     """
-    try:
-        return tuple(str(image) for image in dataset.image_ids(query))
-    except RAISED as error:
-        raise _failed(dataset, "image_ids", query, f"raised {_name(error)}") from error
+    with _calling(dataset, "image_ids", query):
+        found = dataset.image_ids(query)
+        return (found,) if isinstance(found, str) else tuple(str(image) for image in found)
 
 
 def ready_pairs(dataset: AbstractDataset, query: Query) -> Sequence[Pair] | None:
@@ -50,10 +56,8 @@ def ready_pairs(dataset: AbstractDataset, query: Query) -> Sequence[Pair] | None
 
     Raises PluginError where the plugin's `ready_pairs` raises.
     """
-    try:
+    with _calling(dataset, "ready_pairs", query):
         return dataset.ready_pairs(query)
-    except RAISED as error:
-        raise _failed(dataset, "ready_pairs", query, f"raised {_name(error)}") from error
 
 
 def parse_by_plugin(dataset: AbstractDataset, text: str) -> Parsed | None:
@@ -68,19 +72,53 @@ def parse_by_plugin(dataset: AbstractDataset, text: str) -> Parsed | None:
         found = dataset.parse(text)
         if found is None:
             return None
-        for pair in found:
+        for number, pair in enumerate(found):
+            if number == MOST_PAIRS:
+                rejected.append(Rejected(response=text, reason=TOO_MANY))
+                break
             question, answer = pair["question"], pair["answer"]
             if _is_text(question) and _is_text(answer):
                 pairs.append(QuestionAnswer(question=question, answer=answer))
             else:
                 reason = "the plugin's parse gave a pair without a text"
                 rejected.append(Rejected(response=repr(pair), reason=reason))
-    except RAISED as error:
-        reason = f"the plugin's parse raised {_name(error)}"
-        return Parsed(rejected=(Rejected(response=text, reason=reason),))
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        return _spoilt(text, "the plugin's parse", error)
     if not pairs and not rejected:
         rejected.append(Rejected(response=text, reason="the plugin's parse found no pair"))
     return Parsed(pairs=tuple(pairs), rejected=tuple(rejected))
+
+
+def parse_by_model(model: type[BaseModel], reply: Reply) -> Parsed:
+    """What a reply holds that was asked for as data of the plugin's `model`.
+
+    A validator that raises makes the reply invalid, with the error as the reason.
+    """
+    text = reply.text or ""
+    try:
+        return parse_structured(
+            text, model, finish_reason=reply.finish_reason, refusal=reply.refusal
+        )
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        return _spoilt(text, "the response model", error)
+
+
+def _spoilt(text: str, what: str, error: BaseException) -> Parsed:
+    return Parsed(rejected=(Rejected(response=text, reason=f"{what} raised {say(error)}"),))
+
+
+@contextmanager
+def _calling(dataset: AbstractDataset, method: str, query: Query) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        raise _failed(dataset, method, query, f"raised {say(error)}") from error
 
 
 def _is_text(value: object) -> bool:
@@ -88,8 +126,5 @@ def _is_text(value: object) -> bool:
 
 
 def _failed(dataset: AbstractDataset, method: str, query: Query, what: str) -> PluginError:
-    return PluginError(f"{type(dataset).__name__}.{method} {what} for the query {query.id!r}")
-
-
-def _name(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    name = query.id[:_LONGEST_ID]
+    return PluginError(f"{type(dataset).__name__}.{method} {what} for the query {name!r}")

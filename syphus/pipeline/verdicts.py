@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from syphus.core.records import Parsed, Rejected
-from syphus.pipeline.plugin_calls import parse_by_plugin
-from syphus.replies import correction_for, parse_reply, parse_structured, reject_reason
+from syphus.pipeline.plugin_calls import MOST_PAIRS, TOO_MANY, parse_by_model, parse_by_plugin
+from syphus.replies import correction_for, parse_reply, reject_reason
 
 if TYPE_CHECKING:
     from syphus.core.records import Reply
@@ -35,7 +35,8 @@ class Verdict:
 def judge(dataset: AbstractDataset, reply: Reply) -> Verdict:
     """The verdict on a reply. Pure: the same reply gives the same verdict, at no cost.
 
-    A plugin's `parse` that raises makes the reply invalid, with the error as the reason.
+    A plugin's `parse` or `response_model` that raises makes the reply invalid, with the error as
+    the reason.
     """
     refused = reject_reason(reply.text, finish_reason=reply.finish_reason, refusal=reply.refusal)
     if dataset.free_text:
@@ -47,17 +48,17 @@ def judge(dataset: AbstractDataset, reply: Reply) -> Verdict:
     if own is not None:
         return Verdict(parsed=own)
     if dataset.response_model is not None:
-        return Verdict(
-            parsed=parse_structured(
-                reply.text or "",
-                dataset.response_model,
-                finish_reason=reply.finish_reason,
-                refusal=reply.refusal,
-            )
-        )
-    return Verdict(
-        parsed=parse_reply(reply.text, finish_reason=reply.finish_reason, refusal=reply.refusal)
-    )
+        parsed = parse_by_model(dataset.response_model, reply)
+    else:
+        parsed = parse_reply(reply.text, finish_reason=reply.finish_reason, refusal=reply.refusal)
+    return Verdict(parsed=_bounded(parsed, reply.text or ""))
+
+
+def _bounded(parsed: Parsed, text: str) -> Parsed:
+    if len(parsed.pairs) <= MOST_PAIRS:
+        return parsed
+    rejected = (*parsed.rejected, Rejected(response=text, reason=TOO_MANY))
+    return replace(parsed, pairs=parsed.pairs[:MOST_PAIRS], rejected=rejected)
 
 
 def correction(dataset: AbstractDataset, parsed: Parsed) -> str:

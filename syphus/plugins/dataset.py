@@ -118,7 +118,10 @@ class AbstractDataset(ABC):
         self._syphus_inputs = value
 
     def parse(self, reply: str) -> Iterable[Mapping[str, str]] | None:  # noqa: ARG002 - for plugins
-        """The pairs of a reply, as {"question", "answer"}; None leaves it to Syphus's parser."""
+        """The pairs of a reply, as {"question", "answer"}; None leaves it to Syphus's parser.
+
+        Asking waits while it runs. Of more than 1,000 pairs the first 1,000 are kept.
+        """
         return None
 
     def user_message(self, query: Query) -> str:

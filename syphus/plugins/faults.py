@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULE_PREFIX = "_syphus_dataset_"
-RAISED: tuple[type[BaseException], ...] = (Exception, SystemExit)
 _LONGEST_MESSAGE = 300
+_UNREADABLE = "its message can't be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,33 @@ def plugin_file(plugin: type) -> str | None:
     return getattr(sys.modules.get(plugin.__module__), "__file__", None)
 
 
+def is_fault(exc: BaseException) -> bool:
+    """Whether what a plugin's code raised is its own: anything but Ctrl-C.
+
+    Ctrl-C raises in the main thread alone, and only where nobody else handles the signal: a run of
+    the command line does.
+    """
+    return not (
+        isinstance(exc, KeyboardInterrupt)
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+
+
+def say(exc: BaseException) -> str:
+    """The error's name and message in one line. A message that can't be read is said to be so."""
+    return f"{type(exc).__name__}: {_shorten(_message_of(exc))}"
+
+
+def _message_of(exc: BaseException) -> str:
+    try:
+        return str(exc)
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        return _UNREADABLE
+
+
 def explain(
     exc: BaseException,
     *,
@@ -68,8 +97,9 @@ def explain(
 
     `source` is the file that the plugin was reading, `position` the item, counted from 1.
     """
-    if isinstance(exc, PluginError) or (
-        isinstance(exc, InputError) and str(exc).startswith(f"{label}: ")
+    message = _message_of(exc)
+    if type(exc) is PluginError or (
+        isinstance(exc, InputError) and message.startswith(f"{label}: ")
     ):
         return exc
     if source is not None:
@@ -77,20 +107,28 @@ def explain(
         if named is not None:
             return named
     item = "" if position is None else f"item {position}: "
-    text = exc.msg if isinstance(exc, SyntaxError) and exc.filename == file else str(exc)
-    message = f"{label}: {item}{type(exc).__name__}: {_shorten(text)}{_where(exc, file)}"
+    if isinstance(exc, SyntaxError) and exc.filename == file:
+        message = str(exc.msg)
+    message = f"{label}: {item}{type(exc).__name__}: {_shorten(message)}{_where(exc, file)}"
     if source is not None and source.path is None and isinstance(exc, TypeError):
         message += f"; no path was given: {source.flag} sets it"
     return PluginError(message, position=position)
 
 
 @contextmanager
-def explaining(*, label: str, file: str | None, source: Source | None = None) -> Iterator[None]:
-    """Raises what `explain` makes of anything the block raises, Ctrl-C excepted."""
+def explaining(
+    *, label: str, file: str | None, source: Source | None = None, position: int | None = None
+) -> Iterator[None]:
+    """Raises what `explain` makes of anything the block raises, Ctrl-C excepted.
+
+    `position` is the item that the block reads, counted from 1.
+    """
     try:
         yield
-    except RAISED as exc:
-        error = explain(exc, label=label, file=file, source=source)
+    except BaseException as exc:
+        if not is_fault(exc):
+            raise
+        error = explain(exc, label=label, file=file, source=source, position=position)
         if error is exc:
             raise
         raise error from exc
@@ -105,7 +143,7 @@ def _about_source(exc: BaseException, label: str, source: Source) -> InputError 
             return _make(source, message, path, None)
     if isinstance(exc, InputError):
         path_read, line = getattr(exc, "path", None), getattr(exc, "line", None)
-        return _make(source, f"{label}: {exc}", path_read, line)
+        return _make(source, f"{label}: {_message_of(exc)}", path_read, line)
     if isinstance(exc, json.JSONDecodeError) and source.path is not None:
         path = Path(source.path)
         line = _find_line(path, exc)
@@ -157,5 +195,6 @@ def _show(file: str) -> str:
 
 
 def _shorten(message: str) -> str:
-    line = " ".join(message.split()) or "no message"
+    start = message[: 4 * _LONGEST_MESSAGE]
+    line = " ".join("".join(c if c.isprintable() else " " for c in start).split()) or "no message"
     return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."

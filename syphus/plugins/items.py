@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -35,7 +36,11 @@ def _read_id(item: Mapping[str, Any], found: Any, position: int, label: str) -> 
         return str(found)
     if isinstance(found, bool) or not isinstance(found, int):
         raise _wrong(f"has {_kind(found)} as id; use a text or an integer", position, label)
-    return str(found)
+    try:
+        return str(found)
+    except ValueError as exc:  # Python writes no integer of over 4,300 digits
+        problem = "has an integer of thousands of digits as id; use a text"
+        raise _wrong(problem, position, label) from exc
 
 
 def _read_text(item: Mapping[str, Any], text: Any, position: int, label: str) -> str:
@@ -72,7 +77,7 @@ def _wrong(problem: str, position: int, label: str) -> PluginError:
 
 
 def _missing(key: str, item: Mapping[str, Any]) -> str:
-    keys = ", ".join(repr(each) for each in list(item)[:8]) or "none"
+    keys = ", ".join(reprlib.repr(each) for each in list(item)[:8]) or "none"
     return f"has no {key!r}; its keys: {keys}"
 
 

@@ -13,22 +13,18 @@ from syphus.core.durable import without_surrogates
 from syphus.core.errors import PluginError, SettingsError
 from syphus.core.records import Query
 from syphus.plugins.dataset import find_file
-from syphus.plugins.faults import (
-    RAISED,
-    explain,
-    explaining,
-    inputs_source,
-    plugin_file,
-    plugin_label,
-)
+from syphus.plugins.faults import explaining, inputs_source, plugin_file, plugin_label
 from syphus.plugins.items import read_item
 from syphus.plugins.naming import UniqueNames
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from syphus.plugins.dataset import AbstractDataset
     from syphus.plugins.faults import Source
 
 _ALL = -1
+_END = object()
 
 
 class QuerySource:
@@ -81,7 +77,7 @@ class QuerySource:
         names = UniqueNames()
         position = 0
         for position, item in enumerate(items, 1):
-            source_id, text, images = read_item(item, position, self._label)
+            source_id, text, images = self._read(item, position)
             try:
                 content = text.encode()
                 name = names.claim(source_id, content)
@@ -100,12 +96,24 @@ class QuerySource:
     def _check(self, items: Iterable[Any]) -> None:
         position = 0
         for position, item in enumerate(items, 1):
-            read_item(item, position, self._label)
+            self._read(item, position)
         if not position:
             raise self._empty()
 
+    def _read(self, item: Any, position: int) -> tuple[str, str, tuple[str, ...]]:
+        try:
+            return read_item(item, position, self._label)
+        except BaseException:
+            with self._explaining(position):
+                raise
+
+    def _explaining(self, position: int | None = None) -> AbstractContextManager[None]:
+        return explaining(
+            label=self._label, file=self._file, source=self._source(), position=position
+        )
+
     def _open(self) -> Iterable[Any]:
-        with explaining(label=self._label, file=self._file, source=self._source()):
+        with self._explaining():
             items = self._dataset.query_inputs
         if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
             kind = "None" if items is None else f"a value of type {type(items).__name__}"
@@ -121,21 +129,17 @@ class QuerySource:
         return self._iterate_foreign(items)
 
     def _iterate_foreign(self, items: Iterable[Any]) -> Iterator[Any]:
-        position = 0
-        try:
-            for position, item in enumerate(items, 1):  # noqa: B007 - read where it raises
-                yield item
-        except RAISED as exc:
-            error = explain(
-                exc,
-                label=self._label,
-                file=self._file,
-                source=self._source(),
-                position=position + 1,
-            )
-            if error is exc:
-                raise
-            raise error from exc
+        rest = None
+        for position in itertools.count(1):
+            try:
+                rest = rest or iter(items)
+                item = next(rest, _END)
+            except BaseException:
+                with self._explaining(position):
+                    raise
+            if item is _END:
+                return
+            yield item
 
     def _source(self) -> Source:
         return inputs_source(find_file(self._dataset.query_inputs_path, self._dataset.root_folder))

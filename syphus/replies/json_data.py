@@ -10,19 +10,15 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from syphus.core.repair import BeyondRepair, TooMuchToRepair, repair
+from syphus.core.repair import STRING, BeyondRepair, TooMuchToRepair, close_cut, repair
 from syphus.replies import reasons
 
 _START: Final = re.compile(r"[\[{](?=\s*+[\[{\"'“\]}])|\{(?=\s*+\w{1,40}+\s*+:)")
 _LINE_START: Final = re.compile(rf"\n[ \t]*+(?={_START.pattern})")
 _LEADING: Final = re.compile(r"\s*+(?:```\w*+\s*+)?+")
 _GAP: Final = re.compile(r"[\s,;]*+(?:```\w*+\s*+)*+")
-_STRING: Final = r'"(?:[^"\\]++|\\(?:.|\Z))*+(?:"|\Z)'
-_TRAILING_COMMA: Final = re.compile(rf"({_STRING})|,(?=\s*+[}}\]])", re.DOTALL)
-_STRUCTURE: Final = re.compile(rf"{_STRING}|[\[\]{{}},]", re.DOTALL)
+_TRAILING_COMMA: Final = re.compile(rf"({STRING})|,(?=\s*+[}}\]])", re.DOTALL)
 _WORD: Final = re.compile(r"\w")
-_CLOSERS: Final = {"[": "]", "{": "}"}
-_DEPTH_LIMIT: Final = 64
 
 _decode = json.JSONDecoder(
     strict=False,
@@ -74,11 +70,11 @@ def decode_json(text: str, *, truncated: bool) -> Decoded:
     if reason != reasons.BROKEN:
         return Decoded(values, rest, reason)
     if truncated:
-        whole = close_cut(rest)
-        if whole is not None:
-            more, _, reason = _decode_run(whole[0]) if whole[0] else ([], "", None)
+        closed = close_cut(rest)
+        if closed.state == "cut":
+            more, _, reason = _decode_run(closed.whole) if closed.whole else ([], "", None)
             if reason is None:
-                return Decoded(values + more, whole[1], reasons.CUT_OFF)
+                return Decoded(values + more, closed.rest, reasons.CUT_OFF)
     repaired = _repair(rest)
     return repaired._replace(values=values + repaired.values)
 
@@ -114,38 +110,6 @@ def _decode_run(text: str) -> tuple[list[Any], str, str | None]:
 def trim_remark(text: str) -> str:
     """Return the words behind the data, without fences; nothing where there are no words."""
     return text.strip("` \t\r\n") if _WORD.search(text) else ""
-
-
-def close_cut(text: str) -> tuple[str, str] | None:
-    """Close the brackets that a cut left open.
-
-    Returns the part that is known to be whole, closed, and what follows it. The part ends behind
-    the last inner object that closed; where none did, before the last comma. The part is empty
-    where there is neither; None stands for text that no cut explains.
-    """
-    stack: list[str] = []
-    end = 0
-    open_at_end: list[str] = []
-    has_object = False
-    for match in _STRUCTURE.finditer(text):
-        mark = match.group()
-        if mark in _CLOSERS:
-            stack.append(_CLOSERS[mark])
-            if len(stack) > _DEPTH_LIMIT:
-                return None
-        elif mark in {"]", "}"}:
-            if not stack or stack.pop() != mark or not stack:
-                return None
-            if mark == "}":
-                end = match.end()
-                open_at_end = stack.copy()
-                has_object = True
-        elif mark == "," and not has_object:
-            end = match.start()
-            open_at_end = stack.copy()
-    if not end:
-        return "", text
-    return text[:end] + "".join(reversed(open_at_end)), text[end:].strip(" \t\r\n,")
 
 
 def _repair(text: str) -> Decoded:

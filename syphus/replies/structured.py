@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from syphus.core.records import Parsed, Rejected
+from syphus.core.repair import close_cut
 from syphus.replies import reasons
-from syphus.replies.json_data import close_cut, find_json, trim_remark
+from syphus.replies.json_data import find_json, trim_remark
 from syphus.replies.json_pairs import collect_pairs
 from syphus.replies.pairing import Pairing
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
 _SAID_ERRORS = 3
+_LONGEST_SAID = 200
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 
@@ -30,6 +32,8 @@ def parse_structured(
     Pairs are found as in any JSON reply, under the names that the reply uses (a field's alias,
     where it has one). Data that isn't valid gives no pair and one reason that names the first
     wrong fields. Of a reply cut off by the token limit, what closed before the cut is validated.
+
+    Raises what the model's own validators raise, ValidationError excepted.
     """
     truncated = reasons.is_cut(finish_reason)
     withheld = reasons.say_withheld(text, finish_reason=finish_reason, refusal=refusal)
@@ -66,14 +70,14 @@ def _read(text: str, *, truncated: bool) -> tuple[Any, str, str | None]:
     except RecursionError:
         return None, "", reasons.TOO_DEEP
     except ValueError:
-        whole = close_cut(text) if truncated else None
-        if whole is None or not whole[0]:
-            return None, "", reasons.CUT_OFF if truncated else reasons.BROKEN
+        if not truncated:
+            return None, "", reasons.BROKEN
+        closed = close_cut(text)
         try:
-            data, _ = _decode(whole[0])
+            data, _ = _decode(closed.whole if closed.state == "cut" else "")
         except (ValueError, RecursionError):
             return None, "", reasons.CUT_OFF
-        return data, whole[1], None
+        return data, closed.rest, None
     return data, trim_remark(text[end:]), None
 
 
@@ -84,17 +88,21 @@ def _validate(data: Any, model: type[BaseModel]) -> tuple[Any, str | None]:
         return model.model_validate(data).model_dump(mode="json", by_alias=True), None
     except ValidationError as error:
         return None, _say(error)
-    except Exception as error:  # noqa: BLE001 - a plugin's own validators may raise anything
-        return None, f"the response model raised {type(error).__name__}: {error}"
 
 
 def _say(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     said = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'the reply'}: {problem['msg']}"
+        f"{_name_field(problem['loc'])}: {problem['msg'][:_LONGEST_SAID]}"
         for problem in problems[:_SAID_ERRORS]
     ]
     more = len(problems) - _SAID_ERRORS
     if more > 0:
         said.append(f"and {more} more")
     return f"not as the response model asks: {'; '.join(said)}"
+
+
+def _name_field(place: tuple[str | int, ...]) -> str:
+    """The place of a value; a key that the model made up may be of any length and kind."""
+    name = ".".join(str(part)[:_LONGEST_SAID] for part in place)[:_LONGEST_SAID]
+    return " ".join(name.split()) or "the reply"

@@ -10,15 +10,11 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from syphus.core.repair import BeyondRepair, TooMuchToRepair, repair
+from syphus.core.repair import BeyondRepair, TooMuchToRepair, close_cut, repair
 
 _START: Final = re.compile(r"\{(?=\s*+[\"'“\d])")
-# The lone backslash is where a cut went through an escape.
-_STRUCTURE: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 # The last text of the last pair, closed, and the three brackets behind it.
 _COMPLETE: Final = re.compile(r"((?<!\\)[\"'”][\s,]*+(?:\}[\s,]*+){3})(?:```\s*+)?\Z")
-_CLOSERS: Final = {"[": "]", "{": "}"}
-_DEEPEST: Final = 16
 _MOST_STARTS: Final = 16
 
 _decode = json.JSONDecoder(
@@ -64,34 +60,13 @@ def mend_object(text: str) -> Mended:
     complete = _COMPLETE.search(text)
     if complete is not None:
         return Mended(_repair(text[: complete.end(1)]), is_cut=False)
-    whole, is_closed = _close(text)
-    if is_closed:
-        return Mended(_repair(whole), is_cut=False)
+    closed = close_cut(text, keeps_members=True)
+    if closed.state == "closed":
+        return Mended(_repair(closed.whole), is_cut=False)
     try:
-        return Mended(_decode(whole)[0], is_cut=True)
+        return Mended(_decode(closed.whole)[0], is_cut=True)
     except (ValueError, RecursionError):
         return Mended(None, is_cut=True)
-
-
-def _close(text: str) -> tuple[str, bool]:
-    """The object as far as it closes by itself, or the values before its cut, closed."""
-    stack: list[str] = []
-    end, open_at_end = 1, ["}"]
-    for match in _STRUCTURE.finditer(text):
-        mark = match.group()
-        if mark in _CLOSERS:
-            if len(stack) == _DEEPEST:
-                break
-            stack.append(_CLOSERS[mark])
-        elif mark in {"]", "}"}:
-            if stack.pop() != mark:
-                break
-            if not stack:
-                return text[: match.end()], True
-            end, open_at_end = match.end(), stack.copy()
-        elif mark == ",":
-            end, open_at_end = match.start(), stack.copy()
-    return text[:end] + "".join(reversed(open_at_end)), False
 
 
 def _repair(text: str) -> Any:

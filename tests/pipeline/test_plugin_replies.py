@@ -196,6 +196,13 @@ def test_image_ids_stand_in_the_instructions(job: Any, photos: Callable[..., Any
     assert [entry["image_ids"] for entry in data.values()] == [["a_1", "a_2"]] * 3
 
 
+def test_one_image_id_may_be_a_text(job: Any, photos: Callable[..., Any]) -> None:
+    """A text given in place of a list is one id, not one for each letter."""
+    job.run(photos(1, image_ids=lambda _self, query: f"IMG_{query.id}"))
+    entries = job.read("PH_instructions.json")["data"].values()
+    assert [entry["image_ids"] for entry in entries] == [["IMG_p0"]] * 3
+
+
 @pytest.mark.parametrize("method", ["user_message", "image_ids"])
 def test_a_method_that_raises_for_the_first_query_is_wrong_input(
     job: Any, photos: Callable[..., Any], method: str
