@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 class Outcome:
     """How a run ended. `stopped_by` is None where every query has its final outcome.
 
-    `failed_translations` counts translation requests that were given up, `missing_translations`
-    pairs that one of the languages lacks, once for each.
+    `missing_translations` counts pairs that one of the languages lacks, once for each;
+    `failed_translations` those of them whose request was given up, in this sitting or before.
     """
 
     folder: Path
@@ -101,7 +101,7 @@ class Run:
             stack.enter_context(run_lock(folder))
             for leftover in self._folder.glob(".*.part"):
                 leftover.unlink()
-            log = RunLog(self._folder, self._observer)
+            log = RunLog(self._folder, self._observer, secrets=self._plan.secrets)
             stack.callback(log.close)
             self._observer = log
             log.record("started", name=self._plan.settings.name, version=__version__)
@@ -292,7 +292,7 @@ class Run:
             folder=self._folder,
             snapshot=snapshot,
             written=written,
-            failed_translations=self._translating.failed_requests if self._translating else 0,
+            failed_translations=self._translating.failed if self._translating else 0,
             missing_translations=sum(each.missing for each in coverage.values()),
             stopped_by=stopped_by,
         )

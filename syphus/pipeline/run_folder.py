@@ -18,9 +18,10 @@ def make_folder(folder: Path) -> Path:
     journal = folder / "journal"
     try:
         journal.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
+        for each in (folder, journal):
+            probe = each / ".writable"
+            probe.touch()
+            probe.unlink()
     except OSError as error:
         raise SettingsError(f"--output_dir {folder}: can't be written: {error.strerror}") from error
     return journal

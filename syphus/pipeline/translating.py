@@ -45,13 +45,17 @@ class Coverage:
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """The translations of one query's pairs, by pair number and language."""
+    """The translations of one query's pairs, by pair number and language.
+
+    `failed` are those whose last request was given up.
+    """
 
     query_id: str
     key: str
     pairs: tuple[SourcePair, ...]
     given: dict[tuple[int, str], Translated] = field(default_factory=dict)
     rejected: dict[tuple[int, str], Untranslated] = field(default_factory=dict)
+    failed: set[tuple[int, str]] = field(default_factory=set)
     tries: Counter[tuple[int, str]] = field(default_factory=Counter)
     asking: set[tuple[int, str]] = field(default_factory=set)
     unjudged: Counter[str] = field(default_factory=Counter)
@@ -61,7 +65,8 @@ class Translating:
     """Asks for translations, checks them and asks again for those that fail.
 
     `languages` are codes; `max_reasks` bounds how often one pair in one language is asked again;
-    `redo` asks once more for what earlier sittings gave up; `send=False` asks nothing.
+    `redo` asks once more for what earlier sittings gave up; `send=False` asks nothing. `failed`
+    counts pairs that lack a language because its request was given up, once for each.
     """
 
     def __init__(
@@ -78,7 +83,7 @@ class Translating:
     ) -> None:
         self.languages = languages
         self.coverage = {code: Coverage() for code in languages}
-        self.failed_requests = 0
+        self.failed = 0
         self._assembler = assembler
         self._index = journal.index
         self._reader = journal.reader
@@ -158,7 +163,6 @@ class Translating:
         progress = self._open[position]
         self._apply(progress, request.pairs, request.languages, kept.outcome)
         progress.asking -= {(pair, code) for pair in request.pairs for code in request.languages}
-        self.failed_requests += isinstance(kept.outcome, Failure)
         for again in self._next(position, progress):
             self._engine.submit(again)
         if not progress.asking:
@@ -180,8 +184,11 @@ class Translating:
             for code in languages
             if code in self.coverage and (pair.number, code) not in progress.given
         ]
-        progress.tries.update((pair.number, code) for pair, code in asked)
+        names = [(pair.number, code) for pair, code in asked]
+        progress.tries.update(names)
+        progress.failed.difference_update(names)
         if isinstance(outcome, Failure):
+            progress.failed.update(names)
             for pair, code in asked:
                 progress.rejected[pair.number, code] = Untranslated(
                     number=pair.number, language=code, reason=outcome.message
@@ -261,10 +268,12 @@ class Translating:
 
     def recount(self) -> None:
         """Forgets the coverage, for whoever goes through every query once more."""
+        self.failed = 0
         self.coverage = {code: Coverage() for code in self.languages}
 
     def count(self, progress: Progress) -> None:
-        """Adds the pairs of one query to the coverage."""
+        """Adds the pairs of one query to the coverage, and what failed to `failed`."""
+        self.failed += len(progress.failed)
         for code, coverage in self.coverage.items():
             translated = sum((pair.number, code) in progress.given for pair in progress.pairs)
             coverage.translated += translated

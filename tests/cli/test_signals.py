@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +17,25 @@ import orjson
 import pytest
 
 from syphus.testing import Script, ScriptedServer
+from tests.pipeline.eight_photos import PLUGIN, UNITS, Place, answer, lines_of
 
+ROOT = Path(__file__).parents[2]
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
 NAME = ("--name", "Photos.photos", "--output_dir", "out", "--num_threads", 4)
 INTERRUPTED = """
-    def user_message(self, query):
-        raise KeyboardInterrupt
+    def _load_prefix(self):
+        import signal
+
+        signal.raise_signal(signal.SIGINT)
+"""
+SLOW_FILES = """
+    def image_ids(self, query):
+        import time
+        from pathlib import Path
+
+        if Path("out/valid_output.json").exists():
+            time.sleep(0.15)
+        return super().image_ids(query)
 """
 
 
@@ -34,7 +53,7 @@ def answered(folder: Path) -> set[str]:
     return {line["query"] for line in map(orjson.loads, lines) if line["kind"] == "reply"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_one_signal_keeps_what_is_in_flight(
     desk: Any, server: ScriptedServer, number: signal.Signals
 ) -> None:
@@ -68,8 +87,11 @@ def test_one_signal_keeps_what_is_in_flight(
     assert len(desk.read("out/valid_output.json")) == 120
 
 
-def test_two_signals_leave_at_once(desk: Any, server: ScriptedServer) -> None:
-    """The second Ctrl-C doesn't wait for replies; what was journalled isn't asked again."""
+@pytest.mark.parametrize("number", SIGNALS)
+def test_two_signals_leave_at_once(
+    desk: Any, server: ScriptedServer, number: signal.Signals
+) -> None:
+    """The second one doesn't wait for replies; what was journalled isn't asked again."""
     reach = ("--base_url", server.base_url, "--model", "m")
     desk.photos(40)
 
@@ -82,10 +104,10 @@ def test_two_signals_leave_at_once(desk: Any, server: ScriptedServer) -> None:
         server.play(Script(answer=answer, latency=60))
         wait_for(lambda: server.log.in_flight == 4)
         time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert "once more" in process.stderr.readline()
         pressed = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.wait(timeout=20)
         assert time.monotonic() - pressed < 5
     assert process.returncode == 3
@@ -102,9 +124,118 @@ def test_two_signals_leave_at_once(desk: Any, server: ScriptedServer) -> None:
 
 
 def test_a_signal_before_the_run_begins(desk: Any, server: ScriptedServer) -> None:
-    """Ctrl-C while annotations are read is an early stop too: status 3, no traceback."""
+    """Ctrl-C while a plugin gives its prompt is an early stop too: status 3, no traceback."""
     desk.write("datasets/photos.py", (desk.root / "datasets/photos.py").read_text() + INTERRUPTED)
-    done = desk.call("run", *NAME, "--base_url", server.base_url, "--model", "m")
-    assert done.status == 3
+    done = desk.main(*NAME, "--base_url", server.base_url, "--model", "m")
+    assert done.status == 3, done.err
     assert "Traceback" not in done.err
     assert server.log.requests == 0
+
+
+@pytest.fixture
+def place(tmp_path: Path, server: ScriptedServer) -> Place:
+    """Eight photos that are translated into two languages."""
+    server.play(Script(answer=answer, latency=0.05))
+    return Place(tmp_path, server)
+
+
+@contextmanager
+def started(place: Place) -> Iterator[subprocess.Popen[str]]:
+    """The command as a process."""
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *place.command, "--no_progress"],
+        cwd=place.root,
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def translations(place: Place) -> list[Any]:
+    """The replies in the second journal."""
+    return [line for line in lines_of(place.folder, "translate") if line["kind"] == "reply"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_one_signal_while_translating(place: Place, number: signal.Signals) -> None:
+    """Translations in flight are awaited and stand in the files; the rest is asked later, once."""
+    with started(place) as process:
+        wait_for(lambda: len(translations(place)) >= 2)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert number.name in err
+    assert "Traceback" not in err
+    kept, open_sends = place.journalled()
+    assert open_sends == frozenset()
+    assert set(place.seen()) == kept < UNITS
+    german = orjson.loads((place.folder / "PH_instructions_de.json").read_bytes())["data"]
+    assert len(german) == len(translations(place))
+    assert place.run().exit_status == 0
+    assert place.seen() == Counter(UNITS)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_two_signals_while_translating(place: Place, number: signal.Signals) -> None:
+    """Translations in flight are left, told as perhaps billed, and asked again; no other is."""
+    with started(place) as process:
+        wait_for(lambda: len(translations(place)) >= 2)
+        place.server.play(Script(answer=answer, latency=60))
+        wait_for(lambda: place.server.log.in_flight == 3)
+        process.send_signal(number)
+        assert "once more" in process.stderr.readline()
+        process.send_signal(number)
+        process.wait(timeout=20)
+    assert process.returncode == 3
+    kept, open_sends = place.journalled()
+    seen = place.seen()
+    assert 0 < len(open_sends) <= 3
+    place.server.play(Script(answer=answer))
+    assert place.run().exit_status == 0
+    assert "may have been billed" in place.said
+    assert place.seen() == seen + Counter(UNITS - kept)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_one_signal_while_files_are_written(place: Place, number: signal.Signals) -> None:
+    """There is nothing left to stop: the files are written and the status is 0."""
+    plugin = place.root / "datasets" / "photos.py"
+    plugin.write_text(PLUGIN + SLOW_FILES)
+    with started(place) as process:
+        wait_for((place.folder / "valid_output.json").exists)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert number.name in err
+    files = place.files()
+    plugin.write_text(PLUGIN)
+    assert place.run().exit_status == 0
+    assert place.files() == files
+    assert place.seen() == Counter(UNITS)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_two_signals_while_files_are_written(place: Place, number: signal.Signals) -> None:
+    """No file is half there, and the same call writes them all without asking anything."""
+    plugin = place.root / "datasets" / "photos.py"
+    plugin.write_text(PLUGIN + SLOW_FILES)
+    with started(place) as process:
+        wait_for((place.folder / "valid_output.json").exists)
+        process.send_signal(number)
+        assert "once more" in process.stderr.readline()
+        process.send_signal(number)
+        process.wait(timeout=20)
+    assert process.returncode == 3
+    assert not (place.folder / "meta.json").exists()
+    for path in place.folder.glob("*.json"):
+        orjson.loads(path.read_bytes())
+    plugin.write_text(PLUGIN)
+    assert place.run().exit_status == 0
+    assert place.seen() == Counter(UNITS)
+    assert (place.folder / "meta.json").exists()
+    assert not list(place.folder.glob(".*.part"))

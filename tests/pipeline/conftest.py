@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from syphus import AbstractDataset, Syphus
+from syphus.engine.lane import Lane
 from syphus.pipeline.run import Outcome
 from syphus.prompting import tokens
 from syphus.testing import Script, ScriptedServer
@@ -102,6 +103,48 @@ class Job:
         return files
 
 
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be put forward by so many `skipped` seconds."""
+
+    skipped = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped
+
+
+@dataclass
+class HurriedJob(Job):
+    """Runs that skip waits: while nothing is in flight, the clock is put forward.
+
+    `skipped` are the seconds by which that was done in the last sitting.
+    """
+
+    skipped: float = 0.0
+
+    def run(self, dataset: AbstractDataset, **settings: Any) -> Sitting:
+        before, self.notices = self.server.log.requests, []
+        outcome = self.in_loop(self.hurry(self.syphus(dataset, **settings)))
+        return Sitting(outcome, self.server.log.requests - before, self.notices)
+
+    def in_loop(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Does `work`, in which there is a `hurry`, in a loop whose clock can be put forward."""
+        with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+            return runner.run(work)
+
+    async def hurry(self, syphus: Syphus) -> Outcome:
+        """Runs to the end, without waiting where nobody is asked."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SkippingLoop)
+        running = asyncio.create_task(syphus.run())
+        while not running.done():
+            await asyncio.sleep(0.002)
+            now = syphus.snapshot()
+            if now is not None and now.waiting and not now.in_flight:
+                loop.skipped += 1
+        self.skipped = loop.skipped
+        return await running
+
+
 load_vocabulary_once = functools.cache(tokens._load_vocabulary)
 
 
@@ -140,6 +183,14 @@ def server() -> Iterator[ScriptedServer]:
 def job(server: ScriptedServer, tmp_path: Path) -> Job:
     """A folder to run in."""
     return Job(server, tmp_path / "out")
+
+
+@pytest.fixture
+def hurried(server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HurriedJob:
+    """The same folder to run in, without the waits between tries."""
+    defaults = Lane.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "clock", lambda: asyncio.get_running_loop().time())
+    return HurriedJob(server, tmp_path / "out")
 
 
 @pytest.fixture

@@ -98,19 +98,6 @@ def test_redo_failed_asks_the_failed_alone(job: Any, photos: Callable[..., Any])
     assert job.read("error_messages.json") == []
 
 
-def test_redo_truncated_asks_the_truncated_alone(job: Any, photos: Callable[..., Any]) -> None:
-    """Replies that were cut off are asked again, also those that gave some pairs."""
-    job.server.play(Script(faults=[Fault("finish_length", containing="number 3")]))
-    job.run(photos(8))
-    before = job.pairs_of("p3")
-    job.server.play(Script())
-    sitting = job.run(photos(8), redo="truncated", max_tokens=4096)
-    assert sitting.requests == 1
-    assert sitting.counts == (8, 0, 0)
-    assert len(before) < len(job.pairs_of("p3")) == 3
-    assert job.read("meta.json")["truncated"] == 0
-
-
 def test_redo_invalid_asks_the_invalid_alone(job: Any, photos: Callable[..., Any]) -> None:
     """Queries whose replies gave no pair begin anew; failures stay failures."""
     faults = [Fault("bad_request", containing="number 3"), Fault("no_pairs", containing="number 4")]

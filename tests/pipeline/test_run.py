@@ -83,53 +83,6 @@ def test_a_correcting_turn_is_asked_in_the_next_sitting(
     assert [job.server.log.query(f"Photo number {at}.").seen for at in range(3)] == [1, 1, 1]
 
 
-def test_pairs_before_the_cut_of_a_truncated_reply_are_kept(
-    job: Any, photos: Callable[..., Any]
-) -> None:
-    """A reply that the token limit cut off gives its whole pairs, and is counted as truncated."""
-    job.server.play(Script(honours_max_tokens=True, pairs=8))
-    sitting = job.run(photos(1), max_tokens=60)
-    assert sitting.counts == (1, 0, 0)
-    assert job.read("meta.json")["truncated"] == 1
-    reasons = [record["error_message"] for record in job.read("invalid_output.json")]
-    assert any("token limit" in reason for reason in reasons)
-
-
-def test_null_content_is_no_success(job: Any, photos: Callable[..., Any]) -> None:
-    """A reply of null is asked again; where null comes again the query is invalid."""
-    job.server.play(Script(faults=[Fault("null_content", containing="number 1")]))
-    sitting = job.run(photos(2))
-    assert sitting.requests == 3
-    assert sitting.counts == (2, 0, 0)
-    job.server.play(Script(faults=[Fault("null_content")]))
-    sitting = job.run(photos({"x": "Something else."}))
-    assert sitting.counts == (0, 1, 0)
-    assert job.read("invalid_output.json")[0]["response"] == ""
-
-
-def test_a_refused_prompt_fails_that_query_alone(job: Any, photos: Callable[..., Any]) -> None:
-    """The content filter's status 400 fails the item, is not retried, and the others go on."""
-    job.server.play(Script(faults=[Fault("content_filter", containing="number 2")]))
-    sitting = job.run(photos(5))
-    assert sitting.outcome.exit_status == 4
-    assert sitting.requests == 5
-    assert sitting.counts == (4, 0, 1)
-    (record,) = job.read("error_messages.json")
-    assert record["id"] == "p2"
-    assert record["kind"] == "content_filtered"
-    assert record["status"] == 400
-
-
-def test_a_reply_that_the_filter_withheld_is_no_success(
-    job: Any, photos: Callable[..., Any]
-) -> None:
-    """Finish reason content_filter gives no pair, even where half an answer came along."""
-    job.server.play(Script(faults=[Fault("finish_content_filter")], pairs=8))
-    sitting = job.run(photos(1))
-    assert sitting.counts == (0, 1, 0)
-    assert "filter" in job.read("invalid_output.json")[0]["error_message"]
-
-
 def test_a_query_without_a_text_is_not_asked(job: Any, photos: Callable[..., Any]) -> None:
     """Empty and blank texts are listed as such and don't change the exit status."""
     sitting = job.run(photos({"a": "A dog.", "b": "", "c": " \n"}))
@@ -184,21 +137,6 @@ def test_a_finished_run_sends_nothing_and_changes_nothing(
     assert again.requests == 0
     assert again.counts == first.counts
     assert job.outputs() == files
-
-
-def test_outputs_do_not_depend_on_the_order_of_replies(
-    job: Any, another: Any, photos: Callable[..., Any], by_text: Callable[..., Script]
-) -> None:
-    """Whatever overtakes what, files are the same to the byte."""
-    answers = {"7": [PROSE, GOOD], "5": PROSE}
-    items = [
-        {"id": f"p{number % 50}", "sentences": f"Photo number {number}."} for number in range(60)
-    ]
-    job.server.play(by_text(answers, latency=(0, 0.05), seed=1))
-    job.run(photos(items), num_threads=32)
-    another.server.play(by_text(answers))
-    another.run(photos(items), num_threads=1)
-    assert job.outputs() == another.outputs()
 
 
 def test_ids_with_odd_characters_come_back_whole(job: Any, photos: Callable[..., Any]) -> None:

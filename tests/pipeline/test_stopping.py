@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,9 +12,6 @@ from typing import Any
 import orjson
 import pytest
 
-from syphus.core.errors import JournalDamaged, JournalInUse, JournalWriteFailed
-from syphus.journal.lock import run_lock
-from syphus.journal.writer import JournalWriter
 from syphus.testing import Fault, Script
 
 PRICE = {"prompt": 1000.0, "completion": 1000.0}
@@ -117,31 +113,6 @@ def test_a_stop_waits_for_no_further_try(job: Any, photos: Callable[..., Any]) -
     assert job.run(photos(3)).counts == (3, 0, 0)
 
 
-def test_a_key_that_is_refused_fails_no_query(job: Any, photos: Callable[..., Any]) -> None:
-    """A 401 stops the run; with the right key the same run asks everything it hasn't yet."""
-    job.server.play(Script(faults=[Fault("invalid_api_key", after=3)]))
-    sitting = job.run(photos(20), num_threads=1)
-    assert sitting.outcome.exit_status == 3
-    assert sitting.counts == (3, 0, 0)
-    assert job.read("error_messages.json") == []
-    job.server.play(Script())
-    again = job.run(photos(20))
-    assert again.requests == 17
-    assert again.counts == (20, 0, 0)
-
-
-@pytest.mark.parametrize("fault", ["insufficient_quota", "not_found", "forbidden"])
-def test_what_no_query_can_get_past_stops_the_run(
-    job: Any, photos: Callable[..., Any], fault: Any
-) -> None:
-    """Used-up credit, an unknown deployment and a 403 stop at once and fail nothing."""
-    job.server.play(Script(faults=[Fault(fault)]))
-    sitting = job.run(photos(50), num_threads=4)
-    assert sitting.outcome.exit_status == 3
-    assert sitting.requests <= 4
-    assert sitting.counts == (0, 0, 0)
-
-
 def test_an_early_stop_writes_all_that_earlier_sittings_answered(
     job: Any, photos: Callable[..., Any]
 ) -> None:
@@ -158,21 +129,6 @@ def test_an_early_stop_writes_all_that_earlier_sittings_answered(
     assert job.read("run.json")["counts"]["valid"] == 399
 
 
-def test_the_budget_is_never_passed(job: Any, photos: Callable[..., Any]) -> None:
-    """Requests in flight count at their most, so the cost stays below; a larger budget goes on."""
-    job.server.play(Script(latency=0.02))
-    settings = {**priced(job), "max_tokens": 200, "num_threads": 8}
-    sitting = job.run(photos(40), budget=2.0, **settings)
-    assert sitting.outcome.exit_status == 3
-    assert "budget" in str(sitting.outcome.stopped_by)
-    assert 0 < job.read("meta.json")["cost"] <= 2.0
-    assert sitting.counts[2] == 0
-    assert 1 <= sitting.counts[0] < 40
-    again = job.run(photos(40), budget=1000.0, **settings)
-    assert again.outcome.exit_status == 0
-    assert again.requests == 40 - sitting.counts[0]
-
-
 def test_the_budget_counts_earlier_sittings(job: Any, photos: Callable[..., Any]) -> None:
     """The same command with the same used-up budget sends nothing more."""
     settings = {**priced(job), "max_tokens": 200, "num_threads": 1}
@@ -180,64 +136,6 @@ def test_the_budget_counts_earlier_sittings(job: Any, photos: Callable[..., Any]
     again = job.run(photos(40), budget=1.0, **settings)
     assert again.outcome.exit_status == 3
     assert again.requests == 0
-
-
-def test_a_damaged_journal_is_refused(job: Any, photos: Callable[..., Any]) -> None:
-    """A changed byte in the middle is told with its line's offset; nothing is sent or changed."""
-    job.run(photos(6))
-    lines = job.journal.read_bytes().splitlines(keepends=True)
-    lines[5] = lines[5].replace(b'"kind"', b'"kinD"')
-    job.journal.write_bytes(b"".join(lines))
-    offset = sum(map(len, lines[:5]))
-    with pytest.raises(JournalDamaged, match=f"byte {offset}") as caught:
-        job.run(photos(8))
-    assert caught.value.offset == offset
-    assert job.server.log.requests == 6
-    assert job.journal.read_bytes() == b"".join(lines)
-
-
-def test_a_torn_last_line_is_cut_off_and_said(job: Any, photos: Callable[..., Any]) -> None:
-    """What a killed process left half written is asked again, and everything else isn't."""
-    job.run(photos(6), num_threads=1)
-    whole = job.journal.read_bytes()
-    job.journal.write_bytes(whole[:-20])
-    sitting = job.run(photos(6))
-    assert sitting.requests == 1
-    assert "cut off" in sitting.said
-    assert "may have been billed" in sitting.said
-    assert sitting.counts == (6, 0, 0)
-
-
-def test_a_failed_sync_ends_the_run(
-    job: Any, photos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is never tried again, and what the journal holds isn't asked again afterwards."""
-    calls: list[int] = []
-
-    def sync(handle: int) -> None:
-        calls.append(handle)
-        raise OSError(errno.EIO, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        patch.setitem(JournalWriter.__init__.__kwdefaults__, "sync", sync)
-        with pytest.raises(JournalWriteFailed, match="sync"):
-            job.run(photos(300), num_threads=4)
-    assert len(calls) == 1
-    assert job.server.log.requests < 300
-    kept = len(replies_in(job.journal))
-    assert kept > 0
-    again = job.run(photos(300), num_threads=64)
-    assert again.outcome.exit_status == 0
-    assert again.requests == 300 - kept
-
-
-def test_a_second_run_in_the_folder_is_refused(job: Any, photos: Callable[..., Any]) -> None:
-    """One process at a time: the other is told which folder is taken, and sends nothing."""
-    (job.folder / "journal").mkdir(parents=True)
-    with run_lock(job.folder / "journal"), pytest.raises(JournalInUse, match=r"out\b"):
-        job.run(photos(3))
-    assert job.server.log.requests == 0
-    assert job.run(photos(3)).requests == 3
 
 
 def test_a_wrong_slice_leaves_a_finished_run_as_it_was(

@@ -344,7 +344,10 @@ def test_talk_in_place_of_json_is_listed_with_its_words(
 def test_a_request_that_fails_is_told_by_the_exit_status(
     job: Any, photos: Callable[..., Any]
 ) -> None:
-    """An endpoint's refusal of a translation is no fault of the English pair: status 4."""
+    """An endpoint's refusal of a translation is no fault of the English pair: status 4.
+
+    A later sitting that asks nothing more says the same.
+    """
     filtered = Fault("content_filter", containing='"languages"')
     job.server.play(Script(answer=Translator(), faults=[filtered]))
     sitting = job.run(photos(1), languages="de,ja")
@@ -355,6 +358,8 @@ def test_a_request_that_fails_is_told_by_the_exit_status(
     assert coverage(job) == {"ja": (0, 3), "de": (0, 3)}
     assert len(job.read("translation_errors.json")) == 6
     job.server.play(Script(answer=Translator()))
+    later = job.run(photos(1), languages="de,ja")
+    assert (later.requests, later.outcome.exit_status) == (0, 4)
     again = job.run(photos(1), languages="de,ja", redo="failed")
     assert again.outcome.exit_status == 0
     assert coverage(job) == {"ja": (3, 0), "de": (3, 0)}
