@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
 from syphus.core.errors import SettingsError
+from syphus.core.secrets import secrets_in_url
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -30,11 +31,11 @@ class Address:
 
     `models_url` lists the models that can be asked for; None on Azure, whose list names what the
     resource could deploy and not what it has deployed. `headers` holds the credential, and
-    `secrets` what no message may repeat; both are kept out of the representation.
+    `secrets` what no message may repeat. None of them is shown by the representation.
     """
 
-    chat_url: str
-    models_url: str | None
+    chat_url: str = field(repr=False)
+    models_url: str | None = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
 
@@ -75,7 +76,7 @@ def _openai(deployment: Deployment, parts: SplitResult, path: str) -> Address:
         chat_url=f"{base}{_CHAT}{query}",
         models_url=f"{base}/models{query}",
         headers=headers | _basic(deployment, parts, headers),
-        secrets=_secrets(key, parts),
+        secrets=_secrets(key, deployment),
     )
 
 
@@ -106,7 +107,7 @@ def _azure(deployment: Deployment, parts: SplitResult, path: str) -> Address:
         chat_url=f"{base}{_CHAT}?{query}",
         models_url=None,
         headers=headers | _basic(deployment, parts, headers),
-        secrets=_secrets(token or key, parts),
+        secrets=_secrets(token or key, deployment),
     )
 
 
@@ -154,6 +155,6 @@ def _basic(deployment: Deployment, parts: SplitResult, headers: dict[str, str]) 
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def _secrets(key: str | None, parts: SplitResult) -> tuple[str, ...]:
-    password = parts.password and unquote(parts.password)
-    return tuple(secret for secret in (key, password) if secret)
+def _secrets(key: str | None, deployment: Deployment) -> tuple[str, ...]:
+    found = (key, *secrets_in_url(deployment.base_url.strip()))
+    return tuple(secret for secret in found if secret)

@@ -17,7 +17,7 @@ from yarl import URL
 
 from syphus.backends.addressing import address_of
 from syphus.backends.classify import client_error, http_error, reply_error
-from syphus.backends.completion import holds_error, read_completion
+from syphus.backends.completion import holds_error, most_bytes, read_completion
 from syphus.backends.credentials import EntraToken
 from syphus.backends.headers import keep_headers, tell_rate_limits
 from syphus.backends.parsing import parse_json
@@ -26,6 +26,7 @@ from syphus.backends.proxies import proxy_for
 from syphus.backends.redaction import show
 from syphus.core.errors import BadRequest, MalformedReply, TimedOut, UnsupportedParameter
 from syphus.core.records import Reply, Usage
+from syphus.core.secrets import Secrets, secrets_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,6 +94,9 @@ class ChatBackend:
         self._connect_timeout = connect_timeout
         self._on_headers = on_headers
         self._token = EntraToken(token_provider) if token_provider else None
+        self._proxy = proxy_for(self._address.chat_url)
+        self._own_secrets = (*self._address.secrets, *secrets_in_url(self._proxy or ""))
+        self._hidden: tuple[tuple[str, ...], Secrets] = ((), Secrets())
         self._clock = clock
         self._wall_clock = wall_clock
         self._session: aiohttp.ClientSession
@@ -111,7 +115,7 @@ class ChatBackend:
             cookie_jar=aiohttp.DummyCookieJar(),
             # `asyncio.timeout` holds the total: aiohttp's is per request, ours per attempt.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
-            proxy=proxy_for(self._address.chat_url),
+            proxy=self._proxy,
         )
         return self
 
@@ -138,6 +142,7 @@ class ChatBackend:
         """
         if self._address.models_url is None:
             return []
+        hide = self._secrets_now().hide
         url = URL(self._address.models_url, encoded=True)
         try:
             async with asyncio.timeout(self._timeout):
@@ -145,7 +150,7 @@ class ChatBackend:
         except TimeoutError as exc:
             raise self._timed_out() from exc
         try:
-            return [str(model["id"]) for model in self._parse(raw)["data"]]
+            return [hide(str(model["id"])) for model in self._parse(raw)["data"]]
         except (LookupError, TypeError) as exc:
             raise self._malformed("no list of models", raw) from exc
 
@@ -167,7 +172,8 @@ class ChatBackend:
 
     async def _complete(self, writer: BodyWriter, request: Request, attempt: int) -> Reply:
         started = self._clock()
-        headers, raw = await self._send("POST", self._chat_url, writer.write(request))
+        room = most_bytes(request.shape.sampling.max_tokens, ceiling=_LARGEST_BODY)
+        headers, raw = await self._send("POST", self._chat_url, writer.write(request), room)
         latency = self._clock() - started
         payload = self._parse(raw)
         completion = read_completion(payload)
@@ -177,60 +183,67 @@ class ChatBackend:
         if completion is None:
             raise self._malformed("no chat completion", raw)
         usage, rates = completion.usage, self.deployment.rates
+        hide = self._secrets_now().hide
         return Reply(
-            text=completion.text,
-            finish_reason=completion.finish_reason,
+            text=completion.text and hide(completion.text),
+            finish_reason=hide(completion.finish_reason),
             usage=usage or _NO_USAGE,
             latency=latency,
             deployment=self.deployment.name,
             attempt=attempt,
-            refusal=completion.refusal,
+            refusal=completion.refusal and hide(completion.refusal),
             cost=rates.cost(usage) if rates and usage else None,
             headers=headers,
         )
 
     async def _send(
-        self, method: str, url: URL, body: bytes | None
+        self, method: str, url: URL, body: bytes | None, room: int = _LARGEST_BODY
     ) -> tuple[dict[str, str], bytes]:
-        """The kept headers and the body of a success."""
+        """The kept headers and the body of a success, of at most `room` bytes."""
         bearer = None
         if self._token is not None:
             bearer = self._token.value or await self._token.renewed(None)
-        status, headers, raw = await self._exchange(method, url, body, bearer)
+        status, headers, raw = await self._exchange(method, url, body, bearer, room)
         if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
             bearer = await self._token.renewed(bearer)
-            status, headers, raw = await self._exchange(method, url, body, bearer)
+            status, headers, raw = await self._exchange(method, url, body, bearer, room)
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return headers, raw
         raise http_error(status, raw, headers, secrets=self._secrets(), now=self._wall_clock())
 
     async def _exchange(
-        self, method: str, url: URL, body: bytes | None, bearer: str | None
+        self, method: str, url: URL, body: bytes | None, bearer: str | None, room: int
     ) -> tuple[int, dict[str, str], bytes]:
         credentials = {"Authorization": f"Bearer {bearer}"} if bearer else None
         try:
             async with self._session.request(
                 method, url, data=body, headers=credentials, allow_redirects=False
             ) as response:
-                headers = keep_headers(response.raw_headers)
+                headers = self._hide_in(keep_headers(response.raw_headers))
                 if tell_rate_limits(headers):
                     self._on_headers(headers)
-                return response.status, headers, await self._read(response)
+                return response.status, headers, await self._read(response, room)
         except (aiohttp.ClientError, OSError) as exc:
             raise client_error(exc, secrets=self._secrets()) from exc
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, room: int) -> bytes:
         chunks: list[bytes] = []
-        room = _LARGEST_BODY
+        left = room
+        is_over = (response.content_length or 0) > room
         try:
-            while chunk := await response.content.readany():
-                room -= len(chunk)
-                if room < 0:
-                    response.close()
-                    raise MalformedReply(
-                        f"a body of over {_LARGEST_BODY >> 20} MiB", maybe_billed=True
-                    )
+            while not is_over and (chunk := await response.content.readany()):
                 chunks.append(chunk)
+                left -= len(chunk)
+                is_over = left < 0
+            if is_over:
+                response.close()
+                if response.status < HTTPStatus.BAD_REQUEST:
+                    raise MalformedReply(
+                        f"a reply of over {room / (1 << 20):.1f} MiB, more than any completion of "
+                        "the tokens allowed",
+                        status=response.status,
+                        maybe_billed=True,
+                    )
         except (aiohttp.ClientError, OSError):
             # A refusal whose text is cut off is still that refusal.
             if response.status < HTTPStatus.BAD_REQUEST:
@@ -252,5 +265,17 @@ class ChatBackend:
         return TimedOut(f"no whole answer within {self._timeout:g} s", maybe_billed=True)
 
     def _secrets(self) -> tuple[str, ...]:
-        token = self._token and self._token.value
-        return (*self._address.secrets, token) if token else self._address.secrets
+        return self._own_secrets + (self._token.issued if self._token else ())
+
+    def _hide_in(self, headers: dict[str, str]) -> dict[str, str]:
+        hide, together = self._secrets_now().hide, "\n".join(headers.values())
+        if hide(together) == together:
+            return headers
+        return {name: hide(value) for name, value in headers.items()}
+
+    def _secrets_now(self) -> Secrets:
+        """What a reply must not repeat; made anew only when a token was."""
+        values = self._secrets()
+        if values != self._hidden[0]:
+            self._hidden = values, Secrets(values)
+        return self._hidden[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,16 +13,35 @@ from syphus.cli.datasets import datasets
 from syphus.cli.run import run
 from syphus.cli.status import status
 from syphus.cli.translate import translate
-from syphus.core.errors import JournalError, JournalWriteFailed, StoppedEarly, SyphusError
+from syphus.core.errors import JournalWriteFailed, StoppedEarly, SyphusError
+from syphus.core.secrets import Secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from syphus.core.settings import Settings
+
+FAULT = 1
 WRONG_INPUT = 2
 STOPPED_EARLY = 3
 # What typer makes of Ctrl-C.
 _INTERRUPTED = 130
 _NOTHING_YET = "interrupted before anything was asked"
+
+
+class Surroundings:
+    """What commands find around them, and what they want to be kept out of every message."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.secrets = Secrets()
+
+    def keep_secret(self, settings: Settings, env: Mapping[str, str]) -> None:
+        """Has the credentials of a run hidden in whatever is said from now on."""
+        from syphus.core.endpoints import find_secrets  # noqa: PLC0415 - not needed by --help
+
+        self.secrets = Secrets(find_secrets(settings, env))
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the shape of an option's callback
@@ -59,28 +79,37 @@ def make_app() -> typer.Typer:
 
 
 def run_app(arguments: list[str], *, root: Path) -> int:
-    """Runs one command; returns the exit status that `docs/commands.md` lists."""
+    """Runs one command; returns the exit status that `docs/commands.md` lists.
+
+    A fault of ours is shown as Python shows it, but without secrets: an exception may quote them.
+    """
+    around = Surroundings(root)
     arguments = arguments or ["--help"]
     command = typer.main.get_command(make_app())
     try:
-        result = command.main(arguments, prog_name="syphus", standalone_mode=False, obj=root)
+        result = command.main(arguments, prog_name="syphus", standalone_mode=False, obj=around)
     except typer.Exit as finish:
         return finish.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        return _complain(_NOTHING_YET, STOPPED_EARLY)
-    except (JournalWriteFailed, StoppedEarly, OSError) as error:
-        return _complain(error, STOPPED_EARLY)
-    except (SyphusError, JournalError) as error:
-        return _complain(error, WRONG_INPUT)
-    except Exception as error:
-        if hasattr(error, "format_message"):
-            return _complain(error.format_message(), WRONG_INPUT)
-        raise
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all ends here, with a status
+        return _tell(error, around)
     status = result if isinstance(result, int) else 0
-    return _complain(_NOTHING_YET, STOPPED_EARLY) if status == _INTERRUPTED else status
+    return _complain(_NOTHING_YET, STOPPED_EARLY, around) if status == _INTERRUPTED else status
 
 
-def _complain(problem: object, status: int) -> int:
+def _tell(error: BaseException, around: Surroundings) -> int:
+    if isinstance(error, typer.Abort | KeyboardInterrupt):
+        return _complain(_NOTHING_YET, STOPPED_EARLY, around)
+    if isinstance(error, JournalWriteFailed | StoppedEarly | OSError):
+        return _complain(error, STOPPED_EARLY, around)
+    if isinstance(error, SyphusError):
+        return _complain(error, WRONG_INPUT, around)
+    if hasattr(error, "format_message"):
+        return _complain(error.format_message(), WRONG_INPUT, around)
+    sys.stderr.write(around.secrets.hide("".join(traceback.format_exception(error))))
+    return FAULT
+
+
+def _complain(problem: object, status: int, around: Surroundings) -> int:
     line = " ".join(str(problem).split())
-    sys.stderr.write(f"syphus: {line}\n")
+    sys.stderr.write(f"syphus: {around.secrets.hide(line)}\n")
     return status

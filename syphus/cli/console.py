@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from syphus.core.events import Snapshot
+    from syphus.core.secrets import Secrets
 
 _TABLE_SECONDS = 0.25
 _LINE_SECONDS = 30.0
@@ -24,9 +25,10 @@ _LINE_SECONDS = 30.0
 class Console:
     """Watches a run: a live table on a terminal, a line every 30 s elsewhere."""
 
-    def __init__(self, *, progress: bool) -> None:
+    def __init__(self, *, progress: bool, secrets: Secrets) -> None:
         self._terminal = Terminal(stderr=True)
         self._progress = progress
+        self._hide = secrets.hide
         self._log = structlog.wrap_logger(
             _Printer(self._terminal),
             processors=[
@@ -36,8 +38,8 @@ class Console:
         )
 
     def notice(self, text: str) -> None:
-        """Prints one line."""
-        self._log.info(text)
+        """Prints one line, without secrets."""
+        self._log.info(self._hide(text))
 
     @contextmanager
     def watching(self, snapshot: Callable[[], Snapshot], *, title: str) -> Iterator[None]:

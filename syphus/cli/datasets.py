@@ -14,7 +14,7 @@ def datasets(context: typer.Context) -> None:
     """List the data sets that --name can name."""
     from syphus.plugins.find import available  # noqa: PLC0415 - loads plugins
 
-    root: Path = context.obj
+    root: Path = context.obj.root
     found = available(root)
     width = max((len(each.name) for each in found), default=0)
     for each in found:

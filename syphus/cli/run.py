@@ -110,8 +110,10 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     from syphus.core.settings import environment, load_settings  # noqa: PLC0415 - not for --help
     from syphus.pipeline.plan import make_plan  # noqa: PLC0415
 
+    env = environment()
     settings = load_settings(flags, config=config)
-    plan = make_plan(settings, root=context.obj, env=environment())
+    context.obj.keep_secret(settings, env)
+    plan = make_plan(settings, root=context.obj.root, env=env)
     if dry_run:
         from syphus.cli.dry_run import show_preview  # noqa: PLC0415 - only here
 
@@ -127,7 +129,7 @@ def run_plan(plan: Plan, settings: Settings, *, progress: bool) -> int:
     from syphus.cli.progress import show_outcome  # noqa: PLC0415
     from syphus.pipeline.run import Run  # noqa: PLC0415
 
-    console = Console(progress=progress)
+    console = Console(progress=progress, secrets=plan.secrets)
     raise_file_limit(settings.num_threads, observer=console)
     job = Run(plan, observer=console)
     with console.watching(job.snapshot, title=f"{settings.name} {settings.dataset_version}"):

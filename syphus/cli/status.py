@@ -43,9 +43,11 @@ def _state(run: Path, written: str) -> str:
 
 def _describe(facts: dict[str, Any]) -> str:
     counts = facts["counts"]
-    cost = "unknown" if counts["cost"] is None else f"${counts['cost']:.4f}"
     total = counts["total"] or counts["read"]
     done = counts["valid"] + counts["invalid"] + counts["failed"] + counts["empty"]
+    cost = "unknown" if counts["cost"] is None else f"${counts['cost']:.4f}"
+    if counts["cost"] is not None and 0 < done < total:
+        cost += f", at the end ${counts['cost'] * total / done:.4f}"
     lines = [
         f"{facts['name']} {facts['dataset_version']}: {facts['state']}",
         f"model     {facts['model']}",

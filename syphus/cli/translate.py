@@ -75,7 +75,9 @@ def translate(  # noqa: PLR0917 - one parameter a flag is how typer reads a comm
     settings = load_settings(
         {**kept, **given, "languages": asked, "output_dir": run}, config=config
     )
-    plan = make_plan(settings, root=context.obj, env=environment(), only_translate=True)
+    env = environment()
+    context.obj.keep_secret(settings, env)
+    plan = make_plan(settings, root=context.obj.root, env=env, only_translate=True)
     return run_plan(plan, settings, progress=not no_progress)
 
 

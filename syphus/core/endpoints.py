@@ -3,7 +3,8 @@
 The environment is spelled as the first Syphus had it (`OPENAI_API_TYPE`, `OPENAI_API_KEY`,
 `OPENAI_API_BASE`, `OPENAI_API_VERSION`, `OPENAI_API_ENGINE`) or as the SDKs of today have it
 (`OPENAI_BASE_URL`, `OPENAI_MODEL`, `AZURE_OPENAI_ENDPOINT`, `AZURE_OPENAI_API_KEY`,
-`AZURE_OPENAI_AD_TOKEN`).
+`AZURE_OPENAI_AD_TOKEN`). The type `azure_ad` means Entra: a token, or the identity of whoever runs
+Syphus where there is none.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pydantic import SecretStr
 from syphus.core.deployments import ApiType, Deployment
 from syphus.core.errors import SettingsError
 from syphus.core.prices import Rates, known_rates
+from syphus.core.secrets import hide_in_url, hide_looks, secrets_in_environment, secrets_in_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from syphus.core.settings import DeploymentEntry, Price, Settings
 
@@ -36,14 +38,37 @@ def choose_deployments(settings: Settings, env: Mapping[str, str]) -> tuple[Depl
     A deployment whose `model` is empty serves a model that only the server can name.
 
     Raises SettingsError for an endpoint without a key, a key without an endpoint that wants one,
-    an unknown type, or an address that isn't one.
+    an unknown type, an address that isn't one, or two deployments of one name.
     """
     if settings.backend == "local":
         return ()
-    if settings.deployments and settings.base_url is None:
-        entries = enumerate(settings.deployments, start=1)
-        return tuple(_from_entry(number, entry, settings, env) for number, entry in entries)
-    return _from_environment(settings, env)
+    if not settings.deployments or settings.base_url is not None:
+        return _from_environment(settings, env)
+    entries = enumerate(settings.deployments, start=1)
+    found = tuple(_from_entry(number, entry, settings, env) for number, entry in entries)
+    names = [each.name for each in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"{_file(settings)}deployments: two have the name {twice!r}")
+    return found
+
+
+def find_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
+    """Every credential that a run could know, whether it uses it or not."""
+    yield from secrets_in_environment(env)
+    addresses = [settings.base_url or ""]
+    for entry in settings.deployments:
+        addresses.append(entry.base_url)
+        if entry.api_key:
+            yield entry.api_key.get_secret_value().strip()
+        if entry.api_key_env:
+            yield env.get(entry.api_key_env, "").strip()
+    for address in addresses:
+        yield from secrets_in_url(address)
+
+
+def _file(settings: Settings) -> str:
+    return f"--config {settings.config}: " if settings.config else ""
 
 
 def _first(env: Mapping[str, str], *names: str) -> str | None:
@@ -68,7 +93,8 @@ def _api_type(env: Mapping[str, str]) -> str | None:
         return None
     if spelled.lower() not in _API_TYPES:
         raise SettingsError(
-            f"OPENAI_API_TYPE is {spelled!r}; it must be azure, open_ai, openai or local"
+            f"OPENAI_API_TYPE is {hide_looks(spelled)!r}; it must be azure, azure_ad, open_ai, "
+            "openai or local"
         )
     return spelled.lower()
 
@@ -90,7 +116,7 @@ def _from_environment(settings: Settings, env: Mapping[str, str]) -> tuple[Deplo
     key = _first(env, "OPENAI_API_KEY")
     url = _checked_url(base_url or OPENAI_URL, "--base_url")
     if key is None and _wants_key(url):
-        raise SettingsError(f"{url} wants a key: set OPENAI_API_KEY")
+        raise SettingsError(f"{hide_in_url(url)} wants a key: set OPENAI_API_KEY")
     if model is None and url.startswith(OPENAI_URL):
         model = DEFAULT_OPENAI_MODEL
     return (
@@ -128,9 +154,10 @@ def _azure(
     key = _first(env, "AZURE_OPENAI_API_KEY", "OPENAI_API_KEY")
     if entra:
         token, key = token or key, None
-    if token is None and key is None:
+    if token is None and key is None and not entra:
         raise SettingsError(
-            f"{url} wants a key: set OPENAI_API_KEY, AZURE_OPENAI_API_KEY or AZURE_OPENAI_AD_TOKEN"
+            f"{hide_in_url(url)} wants a key: set OPENAI_API_KEY, AZURE_OPENAI_API_KEY or "
+            "AZURE_OPENAI_AD_TOKEN, or OPENAI_API_TYPE=azure_ad to use your Entra identity"
         )
     if model is None:
         raise SettingsError(
@@ -145,13 +172,14 @@ def _azure(
         api_version=_first(env, "OPENAI_API_VERSION"),
         api_key=key,
         entra_token=token,
+        entra_identity=entra and token is None,
     )
 
 
 def _from_entry(
     number: int, entry: DeploymentEntry, settings: Settings, env: Mapping[str, str]
 ) -> Deployment:
-    where = f"deployments.{entry.name or number}"
+    where = f"{_file(settings)}deployments.{entry.name or number}"
     url = _checked_url(entry.base_url, f"{where}.base_url")
     key = entry.api_key.get_secret_value() if entry.api_key else None
     if entry.api_key_env:
@@ -159,10 +187,11 @@ def _from_entry(
         if key is None:
             raise SettingsError(f"{where}.api_key_env: the variable {entry.api_key_env} is not set")
     if key is None:
-        key = _first(env, "OPENAI_API_KEY")
-    if key is None and (entry.api_type == "azure" or _wants_key(url)):
+        key = _first(env, "AZURE_OPENAI_AD_TOKEN" if entry.entra else "OPENAI_API_KEY")
+    if key is None and not entry.entra and (entry.api_type == "azure" or _wants_key(url)):
         raise SettingsError(
-            f"{where}: {url} wants a key: set api_key, api_key_env or OPENAI_API_KEY"
+            f"{where}: {hide_in_url(url)} wants a key: set api_key, api_key_env or "
+            "OPENAI_API_KEY, or entra = true"
         )
     model = entry.model or _chosen_model(settings, env)
     if entry.api_type == "azure" and not model:
@@ -174,7 +203,9 @@ def _from_entry(
         base_url=url,
         model=model or "",
         api_version=entry.api_version,
-        api_key=key,
+        api_key=None if entry.entra else key,
+        entra_token=key if entry.entra else None,
+        entra_identity=entry.entra and key is None,
         entry=entry,
     )
 
@@ -189,6 +220,7 @@ def _deployment(
     api_key: str | None,
     api_version: str | None = None,
     entra_token: str | None = None,
+    entra_identity: bool = False,
     entry: DeploymentEntry | None = None,
 ) -> Deployment:
     price = entry.price if entry else None
@@ -200,6 +232,7 @@ def _deployment(
         api_version=(api_version or DEFAULT_AZURE_VERSION) if api_type == "azure" else None,
         api_key=SecretStr(api_key) if api_key else None,
         entra_token=SecretStr(entra_token) if entra_token else None,
+        entra_identity=entra_identity,
         requests_per_minute=(entry.rpm if entry else None) or settings.rpm,
         tokens_per_minute=(entry.tpm if entry else None) or settings.tpm,
         max_in_flight=entry.max_in_flight if entry else None,
@@ -220,11 +253,14 @@ def _checked_url(url: str, where: str) -> str:
     try:
         parts = urlsplit(url.strip())
         _ = parts.port
-    except ValueError as error:
-        raise SettingsError(f"{where}: {url!r} is no address: {error}") from error
+    except ValueError:
+        # Its words repeat a part of the address, which may be one of a password.
+        raise SettingsError(f"{where}: {hide_in_url(url)!r} is no address") from None
     spaced = any(mark.isspace() for mark in url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or spaced:
-        raise SettingsError(f"{where}: {url!r} is no address; it begins with http:// or https://")
+        raise SettingsError(
+            f"{where}: {hide_in_url(url)!r} is no address; it begins with http:// or https://"
+        )
     if parts.username or parts.password:
         raise SettingsError(f"{where}: an address must not hold a user name or password")
     return url.strip().rstrip("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -35,15 +36,17 @@ class Price(_Strict):
 class DeploymentEntry(_Strict):
     """One `[[deployments]]` table of a settings file.
 
-    The key stands in `api_key`, or in the environment variable that `api_key_env` names.
+    The key stands in `api_key`, or in the environment variable that `api_key_env` names. With
+    `entra` that is an Entra token, and without one the identity of whoever runs Syphus gives it.
     """
 
     name: str | None = None
     api_type: Literal["openai", "azure"] = "openai"
-    base_url: str
+    base_url: Annotated[str, Field(repr=False)]
     model: str | None = None
     api_key: SecretStr | None = None
     api_key_env: str | None = None
+    entra: bool = False
     api_version: str | None = None
     rpm: Positive | None = None
     tpm: Positive | None = None
@@ -57,7 +60,7 @@ class Settings(_Strict):
     `rpm` and `tpm` are requests and tokens per minute, `budget` US dollars, `timeout` seconds an
     attempt may take in all, `languages` the targets of translation, `max_reasks` how often a reply
     without a pair, or a pair without a translation, is asked for again. `from_file` names the
-    fields that stand in the settings file alone: the environment goes before them.
+    fields that stand in the settings file `config` alone: the environment goes before them.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -72,7 +75,7 @@ class Settings(_Strict):
     output_dir: Path | None = None
     backend: Literal["auto", "openai", "local"] = "auto"
     model: str | None = None
-    base_url: str | None = None
+    base_url: Annotated[str | None, Field(repr=False)] = None
     rpm: Positive | None = None
     tpm: Positive | None = None
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -84,7 +87,8 @@ class Settings(_Strict):
     languages: str | None = None
     glossary: Path | None = None
     redo: Literal["failed", "truncated", "invalid"] | None = None
-    deployments: tuple[DeploymentEntry, ...] = ()
+    deployments: Annotated[tuple[DeploymentEntry, ...], Field(min_length=1)] = ()
+    config: Path | None = None
     from_file: frozenset[str] = frozenset()
 
     @property
@@ -98,6 +102,10 @@ class Settings(_Strict):
 def _explain(error: ValidationError, *, where: str) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = DeploymentEntry if "deployments" in first["loc"] else Settings
+        near = get_close_matches(str(first["loc"][-1]), known.model_fields, n=1)
+        return f"{where}{place}: there is no such field" + (f"; {near[0]}?" if near else "")
     return f"{where}{place}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
@@ -125,7 +133,8 @@ def load_settings(flags: Mapping[str, Any], *, config: Path | None = None) -> Se
         raise SettingsError(_explain(error, where=f"--config {config}: ")) from None
     try:
         weak = frozenset(from_file) - frozenset(given)
-        return Settings.model_validate({**from_file, **given, "from_file": weak})
+        told = {"from_file": weak, "config": config}
+        return Settings.model_validate({**from_file, **given, **told})
     except ValidationError as error:
         raise SettingsError(_explain(error, where="--")) from None
 

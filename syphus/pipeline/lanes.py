@@ -53,6 +53,12 @@ async def _open_lane(
 ) -> Lane:
     from syphus.backends.chat import ChatBackend  # noqa: PLC0415 - aiohttp takes 160 ms
 
+    provider = None
+    if deployment.entra_identity:
+        from syphus.backends.credentials import entra_identity  # noqa: PLC0415 - only there
+
+        provider = await stack.enter_async_context(entra_identity())
+
     def learn(headers: Mapping[str, str]) -> None:
         lane.learn_limits(headers)
 
@@ -64,6 +70,7 @@ async def _open_lane(
             connections=most,
             on_notice=observer.notice,
             on_headers=learn,
+            token_provider=provider,
         )
     )
     lane = Lane(deployment, backend, most_in_flight=most, on_notice=observer.notice)

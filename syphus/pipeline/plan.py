@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from syphus.core.endpoints import choose_deployments
+from syphus.core.endpoints import choose_deployments, find_secrets
 from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
 from syphus.core.records import Prefix, Sampling
+from syphus.core.secrets import Secrets
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
 from syphus.prompting.prefix import read_prefix
@@ -35,7 +36,10 @@ TRANSLATION_TEMPERATURE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A run that may begin. No `deployments` means the embedded model."""
+    """A run that may begin. No `deployments` means the embedded model.
+
+    `secrets` are what nothing that the run writes may repeat.
+    """
 
     settings: Settings
     dataset: AbstractDataset
@@ -44,6 +48,7 @@ class Plan:
     deployments: tuple[Deployment, ...]
     glossary: Glossary | None = None
     only_translate: bool = False
+    secrets: Secrets = field(default_factory=Secrets, repr=False)
 
     @property
     def keeps_answers(self) -> bool:
@@ -146,6 +151,7 @@ def make_plan(
         deployments=deployments,
         glossary=glossary,
         only_translate=only_translate,
+        secrets=Secrets(find_secrets(settings, env)),
     )
     plan.queries()  # refuses a slice that can't be
     return plan

@@ -132,7 +132,7 @@ class RunFacts:
         return {
             **self._facts,
             "state": state,
-            "stopped_by": str(why) if why else None,
+            "stopped_by": self._plan.secrets.hide(str(why)) if why else None,
             "seconds": self.seconds,
             "counts": counts,
         }

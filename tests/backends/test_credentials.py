@@ -53,7 +53,7 @@ class Issuer:
 def test_one_token_serves_all(kit: Any) -> None:
     """Asks at the same moment share one token, and the key isn't sent beside it."""
     issuer = Issuer(kit, accepted={"token-1"})
-    assert len(issuer.ask(6)) == 6
+    assert len(issuer.ask(64)) == 64
     assert issuer.issued == 1
     assert set(issuer.seen) == {("Bearer token-1", None)}
 
@@ -61,8 +61,9 @@ def test_one_token_serves_all(kit: Any) -> None:
 def test_an_expired_token_is_renewed_once_for_all(kit: Any) -> None:
     """However many asks find the token expired, one new token is fetched."""
     issuer = Issuer(kit, accepted={"token-2"})
-    assert len(issuer.ask(6)) == 6
+    assert len(issuer.ask(64)) == 64
     assert issuer.issued == 2
+    assert len(issuer.seen) == 2 * 64
 
 
 def test_a_second_refusal_is_final(kit: Any) -> None:

@@ -128,24 +128,6 @@ def test_two_deployments_share_the_work(
     assert b"k-east" not in kept
 
 
-def test_a_deployment_that_is_refused_leaves_the_work_to_the_other(
-    desk: Any, server: ScriptedServer
-) -> None:
-    """A wrong key closes one deployment, is said, and fails nothing."""
-    server.play(Script(api_keys={"other"}))
-    with ScriptedServer() as second:
-        tables = [
-            f"[[deployments]]\nname = '{name}'\nbase_url = '{url}'\nmodel = 'm'\napi_key = 'k1'\n"
-            for name, url in (("east", server.base_url), ("west", second.base_url))
-        ]
-        desk.write("two.toml", "".join(tables))
-        done = desk.call("run", *NAME, "--config", "two.toml")
-        assert done.status == 0
-        assert second.log.successes == 5
-    assert "east" in done.err
-    assert "401" in done.err
-
-
 @pytest.mark.parametrize("model", ["gpt-4", "gpt-3.5-turbo", "gpt-35-turbo", "gpt-5", "o3", "x/y"])
 def test_any_model_can_be_asked(desk: Any, server: ScriptedServer, model: str) -> None:
     """A model whose tokens nobody here can count is asked like any other."""

@@ -107,3 +107,26 @@ def test_no_data_sets(desk: Any) -> None:
     done = desk.call("datasets")
     assert done.out == ""
     assert "datasets" in done.err
+
+
+def test_the_status_tells_what_the_whole_run_will_cost(desk: Any, server: ScriptedServer) -> None:
+    """What is paid so far, and in proportion what all will; at the end only the sum."""
+    desk.write(
+        "d.toml",
+        f"""
+        [[deployments]]
+        base_url = "{server.base_url}"
+        model = "m"
+        price = {{ prompt = 1000, completion = 1000 }}
+        """,
+    )
+    arguments = ("run", *NAME, "--config", "d.toml", "--output_dir", "out", "--num_threads", 1)
+    server.play(Script(faults=[Fault("insufficient_quota", after=2)]))
+    assert desk.call(*arguments).status == 3
+    cost = desk.read("out/run.json")["counts"]["cost"]
+    assert cost > 0
+    line = f"cost      ${cost:.4f}, at the end ${cost * 5 / 2:.4f}\n"
+    assert line in desk.call("status", "out").out
+    server.play(Script())
+    assert desk.call(*arguments).status == 0
+    assert "at the end" not in desk.call("status", "out").out

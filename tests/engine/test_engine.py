@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from syphus.core.errors import (
     AccessDenied,
@@ -199,24 +197,6 @@ def test_an_outcome_may_give_rise_to_another_request(bench: Bench) -> None:
     bench.outcomes.replied = follow  # type: ignore[method-assign]
     run(engine, 5)
     assert bench.outcomes.replies.keys() == {*range(5), *range(100, 105)}
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.floats(0.5, 50), min_size=1, max_size=40), st.floats(1, 60))
-def test_the_budget_is_never_passed(completions: list[float], limit: float) -> None:
-    """However long replies are within max_tokens, the sum of their costs stays within."""
-    bench = Bench()
-
-    async def answer(asked: Request, _attempt: int) -> Reply:
-        await asyncio.sleep(0)
-        return reply(prompt=100, completion=int(completions[asked.position]))
-
-    engine = bench.engine(Scripted(answer), most=5, budget=limit)
-    run(engine, len(completions))
-    spent = sum(each.cost or 0 for each in bench.outcomes.replies.values())
-    assert spent <= limit
-    if len(bench.outcomes.replies) < len(completions):
-        assert "budget" in str(engine.stopped_by)
 
 
 def test_the_source_is_read_no_further_than_needed(bench: Bench) -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from syphus.core.deployments import Deployment
 from syphus.core.errors import RateLimited, RequestError, ServerFailed
 from syphus.core.records import Reply, Request, Usage
-from syphus.engine.budget import Budget
 from syphus.engine.limits import (
     Concurrency,
     Pace,
@@ -269,18 +268,6 @@ def test_the_cap_stays_between_one_and_the_most(events: list[bool]) -> None:
         else:
             places.rate_limited(sent_at=now, now=now, is_paced=now % 2 == 0)
         assert 1 <= places.cap <= 5
-
-
-@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 1)), max_size=50), st.floats(1, 20))
-def test_a_budget_holds_with_all_in_flight(
-    requests: list[tuple[float, float]], limit: float
-) -> None:
-    """Whatever is reserved and then costs up to its most, the limit is kept."""
-    budget = Budget(limit)
-    reserved = [most for most, _ in requests if budget.reserve(most)]
-    for most, (_, part) in zip(reserved, requests, strict=False):
-        budget.settle(most, most * part)
-    assert budget.spent <= limit + 1e-9
 
 
 @given(st.integers(1, 100), st.none() | st.floats(0, 300))
