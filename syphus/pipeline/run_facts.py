@@ -152,7 +152,7 @@ def tell_what_was_found(index: JournalIndex, *, what: str, observer: Observer) -
         observer.notice(f"the journal holds {len(index.outcomes)} {what}")
     if index.open_sends:
         observer.notice(
-            f"{len(index.open_sends)} requests had been sent and have no reply; they may have "
+            f"requests that were sent and have no reply: {len(index.open_sends)}; they may have "
             "been billed and are sent again"
         )
     if index.torn_bytes:

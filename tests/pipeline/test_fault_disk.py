@@ -120,7 +120,7 @@ def test_the_last_reply_cut_short_is_asked_again_alone(finished: Place, stage: s
         assert finished.run().exit_status == 0
         assert finished.seen() == before + Counter([unit])
         assert (f"{left} bytes of an unfinished line were cut off" in finished.said) == (left > 0)
-        assert "1 requests had been sent and have no reply" in finished.said
+        assert "sent and have no reply: 1;" in finished.said
         assert finished.files() == files
         assert all(map(is_whole, journal.read_bytes().splitlines(keepends=True)))
 
@@ -192,7 +192,7 @@ def test_a_full_disk_stops_the_sending(
     assert place.seen() == seen + Counter(UNITS - kept)
     for each in STAGES:
         count = sum(unit[0] == each for unit in lost)
-        assert not count or f"{count} requests had been sent and have no reply" in place.said
+        assert not count or f"sent and have no reply: {count};" in place.said
     assert orjson.loads((place.folder / "meta.json").read_bytes())["perhaps_billed"] == len(lost)
 
 

@@ -201,7 +201,7 @@ class Scene(Place):
         assert seen == left.seen + Counter(UNITS - left.kept)
         for stage in STAGES:
             lost = sum(unit[0] == stage for unit in left.open)
-            told = f"{lost} requests had been sent and have no reply; they may have been billed"
+            told = f"sent and have no reply: {lost}; they may have been billed"
             assert not lost or told in self.said
         assert ("may have been billed" in self.said) == bool(left.open)
         meta = orjson.loads((self.folder / "meta.json").read_bytes())
