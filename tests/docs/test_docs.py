@@ -26,6 +26,12 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_every_page_is_linked_from_the_readme() -> None:
+    """A page that nobody can find helps nobody."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if page.name not in readme] == []
+
+
 def test_the_readme_shows_the_template_as_it_is() -> None:
     """The plugin that the README walks through is the file that ships."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

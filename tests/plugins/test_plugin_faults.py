@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,8 +57,10 @@ def test_syntax_error(workshop: Workshop) -> None:
     assert "harbour.py, line 2)" in str(error)
 
 
-def test_ctrl_c_is_not_a_fault(workshop: Workshop) -> None:
+def test_ctrl_c_is_not_a_fault(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while a plugin loads ends the program instead of blaming the plugin."""
+    # Shells start what runs in the background with SIGINT ignored.
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.default_int_handler)
     workshop.write("datasets/harbour.py", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         workshop.find("Photos.harbour")
