@@ -32,8 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RPM, TPM = 1200, 400_000
-# How large requests are, and `--max_tokens` for it.
-SIZES = {"small, requests bind": 64, "both limits bind": 88, "large, tokens bind": 1000}
+# How large requests are: `--max_tokens`, and how many a second are about to be allowed.
+SIZES = {
+    "small, requests bind": (64, 20),
+    "both limits bind": (88, 20),
+    "large, tokens bind": (1000, 5),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +62,11 @@ def limited_server() -> Iterator[str]:
             process.terminate()
 
 
-def measure(*, max_tokens: int, seconds: int, given: bool) -> Use:
+def measure(*, max_tokens: int, queries: int, given: bool) -> Use:
     """One run of the command line against a fresh server."""
     with tempfile.TemporaryDirectory() as name, limited_server() as url:
         folder = Path(name)
-        command = [*make_folder(folder, queries=RPM * seconds // 60), "--base_url", url]
+        command = [*make_folder(folder, queries=queries), "--base_url", url]
         command += ["--num_threads", "64", "--max_tokens", str(max_tokens)]
         if given:
             command += ["--rpm", str(RPM), "--tpm", str(TPM)]
@@ -99,11 +103,11 @@ def main() -> None:
     rows = []
     for given in (True, False):
         least, most = (0.97, 0.005) if given else (0.90, 0.02)
-        for name, max_tokens in SIZES.items():
+        for name, (max_tokens, a_second) in SIZES.items():
             how = "given" if given else "learned"
             say(f"limits {how}, {name}")
             uses = [
-                measure(max_tokens=max_tokens, seconds=options.seconds, given=given)
+                measure(max_tokens=max_tokens, queries=a_second * options.seconds, given=given)
                 for _ in range(options.rounds)
             ]
             used, refused = [use.used for use in uses], [use.refused for use in uses]
