@@ -1,7 +1,7 @@
 """The scripted server as a process: `python -m syphus.testing --help`.
 
-GET /_seen answers what it saw as JSON, `/_seen?each_query` with every query. SIGTERM and SIGINT
-stop it, with exit status 0.
+GET /_seen answers what it saw as JSON, `/_seen?each_query` with every query, batch and line of a
+batch. SIGTERM and SIGINT stop it, with exit status 0.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from syphus.testing.batch_script import Batches
 from syphus.testing.instant import fixed_reply, serve_instant
 from syphus.testing.log import Log
 from syphus.testing.script import Fault, HeaderStyle, Limits, Script
@@ -71,11 +72,14 @@ def serve(
         str | None,
         typer.Option(help="A Script to play instead of one made of the options: module:name."),
     ] = None,
+    batch_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds until a batch is completed.")
+    ] = 0.0,
     instant: Annotated[
         bool, typer.Option("--instant", help="One fixed reply, nothing looked at.")
     ] = False,
 ) -> None:
-    """Serve chat completions on loopback; print the base URL, then serve until stopped."""
+    """Serve chats and batches on loopback; print the base URL, then serve until stopped."""
     if instant:
         fixed = _read_latency(latency)
         if isinstance(fixed, tuple):
@@ -103,6 +107,7 @@ def serve(
             limits=limits,
             faults=_faults(fault_rate, fault or []),
             api_keys=api_key,
+            batches=Batches(by="seconds", validating=0, running=batch_seconds, finalizing=0),
         )
     )
     _run(_serve(playing, port=port, log_file=log))

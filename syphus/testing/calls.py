@@ -56,8 +56,17 @@ class Call:
 def read_call(request: web.Request, raw: bytes, script: Script) -> Call:
     """The request, understood and found good. Raises Refused."""
     deployment = request.match_info.get("deployment")
-    about = _check_access(request, deployment, script)
-    body = _load(raw)
+    about = check_access(request, script, needs_version=deployment is not None)
+    return read_body(load_json(raw), about, script, deployment=deployment)
+
+
+def read_body(
+    body: Any, about: Circumstances, script: Script, *, deployment: str | None = None
+) -> Call:
+    """A chat request's body, understood and found good; its address may name a deployment.
+
+    Raises Refused.
+    """
     if not isinstance(body, dict):
         raise _bad(about, "The body is no JSON object.")
     model = body.get("model") or deployment
@@ -84,16 +93,20 @@ def read_call(request: web.Request, raw: bytes, script: Script) -> Call:
     )
 
 
-def _check_access(request: web.Request, deployment: str | None, script: Script) -> Circumstances:
+def check_access(
+    request: web.Request, script: Script, *, needs_version: bool = False
+) -> Circumstances:
+    """Who asks in which dialect. Raises Refused for a wrong key and a missing api-version."""
     dialect: Dialect = "azure" if request.path.startswith("/openai/") else "openai"
     own_header = request.headers.get("api-key")
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
     credential = own_header or bearer
-    about = Circumstances(dialect=dialect, model=deployment or "", credential=credential)
+    deployment = request.match_info.get("deployment", "")
+    about = Circumstances(dialect=dialect, model=deployment, credential=credential)
     if script.api_keys is not None and credential not in script.api_keys:
         by_token = dialect == "azure" and not own_header and bearer
         raise Refused(refuse("expired_token" if by_token else "invalid_api_key", about))
-    if deployment is not None and "api-version" not in request.query:
+    if needs_version and "api-version" not in request.query:
         raise Refused(refuse("no_such_path", about))
     return about
 
@@ -114,7 +127,8 @@ def _bad(about: Circumstances, detail: str) -> Refused:
     return Refused(refuse("bad_request", about, detail=detail))
 
 
-def _load(raw: bytes) -> Any:
+def load_json(raw: bytes) -> Any:
+    """The JSON value of `raw`, None where it is none."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -13,77 +13,44 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from syphus.testing.answers import draw
+from syphus.testing.answering import complete
 from syphus.testing.calls import Refused, read_call
-from syphus.testing.completion import Completion, cut_to
 from syphus.testing.dice import fraction
 from syphus.testing.errors import refuse, refuse_for_limits, retry_headers
-from syphus.testing.faults import FaultChooser
-from syphus.testing.limits import Limiter
 from syphus.testing.oddities import odd_reply
 from syphus.testing.script import STATUS_FAULTS, WIRE_FAULTS
-from syphus.testing.sockets import reset_connection
 from syphus.testing.wire import break_connection
 
 if TYPE_CHECKING:
     from syphus.testing.calls import Call
     from syphus.testing.log import Log, QueryCount
     from syphus.testing.script import Script
-
-
-class _Playing:
-    """A script in use, with the state that begins anew with it."""
-
-    def __init__(self, script: Script) -> None:
-        self.script = script
-        self.position = 0
-        self.faults = FaultChooser(script)
-        self.limiter = None if script.limits is None else Limiter(script.limits)
+    from syphus.testing.stage import Playing, Stage
 
 
 class Chat:
     """Answers chat completions as the script that is playing says, and logs them."""
 
-    def __init__(self, script: Script, log: Log) -> None:
+    def __init__(self, stage: Stage, log: Log) -> None:
         self._log = log
-        self._playing = _Playing(script)
-        self._open = asyncio.Event()
-        self._open.set()
-        self._dropping = False
-
-    def play(self, script: Script) -> None:
-        """Goes on with another script; positions and limits begin anew."""
-        self._playing = _Playing(script)
-
-    def pause(self, *, dropping: bool) -> None:
-        """Answers nothing until `resume`: requests are held, or their connections reset."""
-        self._dropping = dropping
-        self._open.clear()
-
-    def resume(self) -> None:
-        """Answers again, beginning with what was held."""
-        self._dropping = False
-        self._open.set()
+        self._stage = stage
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Answers one request."""
         self._log.arrive(request.headers.get("User-Agent", ""))
         try:
             raw = await request.read()
-            if not self._open.is_set():
-                if self._dropping and request.transport is not None:
-                    reset_connection(request.transport)
-                    return web.Response()
-                await self._open.wait()
+            if not await self._stage.enter(request):
+                return web.Response()
             try:
-                return await self._answer(self._playing, request, raw)
+                return await self._answer(self._stage.playing, request, raw)
             except Refused as refused:
                 return await self._send(request, refused.response, None)
         finally:
             self._log.leave()
 
     async def _answer(
-        self, playing: _Playing, request: web.Request, raw: bytes
+        self, playing: Playing, request: web.Request, raw: bytes
     ) -> web.StreamResponse:
         script = playing.script
         playing.position += 1
@@ -100,7 +67,7 @@ class Chat:
         self._log.note(call.key, None if fault is None else fault.kind)
         if script.latency:
             await asyncio.sleep(_latency(script, call.key, attempt))
-        completion = self._complete(script, call, attempt)
+        completion = complete(script, call, attempt, self._log)
         if fault is None:
             response = web.Response(
                 body=completion.encode(), headers=headers, content_type="application/json"
@@ -118,7 +85,7 @@ class Chat:
         return await self._send(request, response, None)
 
     def _judge(
-        self, playing: _Playing, position: int, call: Call, count: QueryCount
+        self, playing: Playing, position: int, call: Call, count: QueryCount
     ) -> dict[str, str]:
         tokens = call.prompt_tokens + (call.max_tokens or 0)
         now = time.monotonic()
@@ -133,37 +100,6 @@ class Chat:
                 raise Refused(refuse_for_limits(verdict, call.about()))
         self._log.admit(count, now, tokens)
         return headers
-
-    def _complete(self, script: Script, call: Call, attempt: int) -> Completion:
-        content = self._content(script, call)
-        finish_reason = "stop"
-        if script.honours_max_tokens and call.max_tokens is not None:
-            cut = cut_to(content, call.max_tokens)
-            if cut != content:
-                content, finish_reason = cut, "length"
-        return Completion(
-            id=f"chatcmpl-{call.key[:20]}{attempt:04d}",
-            model=call.model,
-            dialect=call.dialect,
-            content=content,
-            prompt_tokens=call.prompt_tokens,
-            cached_tokens=script.cached_tokens,
-            finish_reason=finish_reason,
-        )
-
-    def _content(self, script: Script, call: Call) -> str:
-        if isinstance(script.answer, str):
-            return script.answer
-        if script.answer is None:
-            response_format = call.body.get("response_format")
-            return draw(call.key, call.text, response_format, script.pairs, script.seed)
-        try:
-            return script.answer(call.messages, call.body)
-        except Exception as error:  # whatever the test's own code raises is told
-            self._log.script_error = self._log.script_error or error
-            raise Refused(
-                refuse("server_error", call.about(), detail=f"The script raised {error!r}.")
-            ) from error
 
     async def _send(
         self, request: web.Request, response: web.Response, count: QueryCount | None

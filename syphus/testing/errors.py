@@ -19,6 +19,7 @@ from syphus.core.durable import dump
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from syphus.testing.batch_script import RouteFault
     from syphus.testing.limits import Verdict
     from syphus.testing.script import Dialect, Fault
 
@@ -96,6 +97,26 @@ _ERRORS: Mapping[str, _Error] = {
         "DeploymentNotFound",
     ),
     "no_such_path": _Error(404, _INVALID, None, "There is no such address.", None, "404"),
+    "bad_call": _Error(
+        400, _INVALID, "invalid_value", "The request is not valid.", "{param}", "invalidPayload"
+    ),
+    "no_such_object": _Error(
+        404, _INVALID, None, "There is no object `{model}`, or no longer.", "id", "notFound"
+    ),
+    "batch_ended": _Error(
+        409, _INVALID, None, "A batch that is {param} cannot be cancelled.", None, "Conflict"
+    ),
+    "enqueued_400": _Error(
+        400, _INVALID, "token_limit_exceeded", "The batch cannot be enqueued now."
+    ),
+    "enqueued_429": _Error(
+        429,
+        "tokens",
+        "token_limit_exceeded",
+        "The batch cannot be enqueued now.",
+        None,
+        "EnqueuedTokenLimit",
+    ),
     "request_timeout": _Error(408, "timeout", None, "The request timed out.", None, "Timeout"),
     "conflict": _Error(
         409, _INVALID, "conflict", "Another request works on this resource.", None, "Conflict"
@@ -170,7 +191,7 @@ def refuse_for_limits(verdict: Verdict, about: Circumstances) -> web.Response:
     )
 
 
-def retry_headers(fault: Fault) -> dict[str, str]:
+def retry_headers(fault: Fault | RouteFault) -> dict[str, str]:
     """The header that tells when to come back, in the fault's spelling."""
     if fault.retry_after is None:
         return {}

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from syphus.testing.dice import fraction
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from syphus.testing.batch_script import Route, RouteFault
     from syphus.testing.script import Fault, Script
 
 
@@ -39,6 +42,30 @@ class FaultChooser:
         if position <= fault.first or position in fault.at:
             return True
         return bool(fault.rate) and fraction(self._seed, index, key, attempt) < (fault.rate or 0)
+
+
+class RouteFaultChooser:
+    """Decides by the faults of routes, in their order; the first that is due is played."""
+
+    def __init__(self, faults: Sequence[RouteFault]) -> None:
+        self._faults = tuple(faults)
+        self._calls: defaultdict[str, int] = defaultdict(int)
+        self._played: defaultdict[tuple[int, str], int] = defaultdict(int)
+
+    def choose(self, route: Route, subject: str) -> RouteFault | None:
+        """The fault of the next call of `route`; `subject` is the file's or batch's id."""
+        self._calls[route] += 1
+        position = self._calls[route]
+        for index, fault in enumerate(self._faults):
+            always = not fault.at and not fault.first
+            if fault.on != route or not (always or position <= fault.first or position in fault.at):
+                continue
+            if fault.each_at_most is not None:
+                if self._played[index, subject] >= fault.each_at_most:
+                    continue
+                self._played[index, subject] += 1
+            return fault
+        return None
 
 
 def _may_play(fault: Fault, position: int, text: str) -> bool:

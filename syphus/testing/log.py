@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from syphus.testing.batch_log import BatchLog
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 class QuerySeen:
     """One query: `key` is SHA-256 of its canonical messages, `text` its last user message.
 
-    `seen` counts its arrivals (not those whose key, model or parameters were refused), `answered`
-    whole answers with no fault in them, `faults` names those played, in order.
+    `seen` counts its arrivals, alone and as a line of a batch (not those whose key, model or
+    parameters were refused), `answered` whole answers with no fault in them, `faults` names those
+    played, in order.
     """
 
     key: str
@@ -66,6 +69,7 @@ class Log:
         self._user_agents: Counter[str] = Counter()
         self._admitted_at = array("d")
         self._admitted_tokens = array("q")
+        self.batches = BatchLog()
         self.requests = 0
         self.successes = 0
         self.in_flight = 0
@@ -164,6 +168,7 @@ class Log:
             "queries_answered_again": sum(query.answered > 1 for query in counts),
             "admitted_each_second": [requests for requests, _ in windows],
             "tokens_admitted_each_second": [tokens for _, tokens in windows],
+            "batches": self.batches.as_json(each=each_query),
         }
         if each_query:
             value["each_query"] = [
@@ -203,6 +208,18 @@ class Log:
                 count = self._queries[key] = QueryCount(key, text)
             count.seen += 1
             return count
+
+    def take_line(self, key: str, text: str) -> QueryCount:
+        """Counts a query that came in a batch, which no limit holds back, and gives its tally."""
+        count = self.recognise(key, text)
+        with self._lock:
+            count.admitted += 1
+        return count
+
+    def answer_line(self, count: QueryCount) -> None:
+        """Counts a good answer in a batch."""
+        with self._lock:
+            count.answered += 1
 
     def admit(self, count: QueryCount, now: float, tokens: int) -> None:
         """Counts a request that the limits let through."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+if TYPE_CHECKING:
+    from syphus.testing.batch_script import Batches
 
 Answer: TypeAlias = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 """Takes the messages and the whole request body, gives the assistant's content."""
@@ -156,7 +159,8 @@ class Script:
     prompt's tokens are reported as cached. `honours_max_tokens` cuts longer answers, with finish
     reason "length". `api_keys` are the accepted keys and tokens (None: any, or none). `models` are
     the models and deployments that exist (None: all). `refuses` names request parameters that are
-    answered with "unsupported parameter".
+    answered with "unsupported parameter". `batches` says how files and batches behave (None: as
+    `Batches()` does).
     """
 
     answer: Answer | str | None = None
@@ -170,3 +174,4 @@ class Script:
     refuses: Collection[str] = ()
     api_keys: Collection[str] | None = None
     models: Collection[str] | None = None
+    batches: Batches | None = None

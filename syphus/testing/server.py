@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from syphus.testing.log import Log
 from syphus.testing.script import Script
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _START_SECONDS = 10
+_T = TypeVar("_T")
 
 
 class ScriptedServer:
@@ -26,9 +27,9 @@ class ScriptedServer:
             ...                         # ask server.base_url
             assert server.log.successes == 1
 
-    It answers chat completions in OpenAI's and Azure's addresses from a thread with its own event
-    loop. Leaving the block drops what is in flight, and raises what the script's own `answer`
-    raised, if anything. `log_file` gets a line a request.
+    It answers chat completions, and keeps files and runs batches, in OpenAI's and Azure's addresses
+    from a thread with its own event loop. Leaving the block drops what is in flight, and raises
+    what the script's own `answer` raised, if anything. `log_file` gets a line a request.
     """
 
     def __init__(
@@ -85,7 +86,10 @@ class ScriptedServer:
         return self._log
 
     def play(self, script: Script) -> None:
-        """Goes on with another script; positions and limits begin anew, the log goes on."""
+        """Goes on with another script; positions and limits begin anew, the log goes on.
+
+        Files stay, and so do batches, with the ending and the pace that they were created with.
+        """
         self._in_loop(_call(self._service.play, script))
 
     def pause(self, *, refuse: bool = False) -> None:
@@ -98,6 +102,13 @@ class ScriptedServer:
     def resume(self) -> None:
         """Ends an outage; what was held is answered now."""
         self._in_loop(self._service.resume())
+
+    def expire_files(self, purpose: str | None = None) -> None:
+        """Lets every file, or every one of that purpose, be gone as if it had expired.
+
+        What clients sent has purpose "batch", what batches wrote "batch_output".
+        """
+        self._in_loop(_call(self._service.expire_files, purpose))
 
     def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_START_SECONDS)
@@ -126,5 +137,5 @@ async def _settle() -> None:
     """Runs after the handlers whose answers are already out have counted them."""
 
 
-async def _call(act: Callable[[Script], None], script: Script) -> None:
-    act(script)
+async def _call(act: Callable[[_T], None], value: _T) -> None:
+    act(value)

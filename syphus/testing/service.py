@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from syphus.core.durable import dump
+from syphus.testing.batch_routes import BatchRoutes
 from syphus.testing.chat import Chat
+from syphus.testing.desk import Desk
 from syphus.testing.errors import Circumstances, refuse
+from syphus.testing.file_routes import FileRoutes
+from syphus.testing.files import Files
 from syphus.testing.sockets import BACKLOG, raise_open_files_limit
+from syphus.testing.stage import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from syphus.testing.log import Log
     from syphus.testing.script import Script
 
@@ -25,20 +32,22 @@ class Service:
 
     def __init__(self, script: Script, log: Log, *, host: str, port: int) -> None:
         self._log = log
-        self._script = script
         self._host = host
         self.port = port
-        self._chat = Chat(script, log)
+        self._stage = Stage(script)
+        self._files = Files()
+        chat = Chat(self._stage, log)
         app = web.Application(client_max_size=_LARGEST_REQUEST)
         app.add_routes(
             [
-                web.post("/v1/chat/completions", self._chat.complete),
-                web.post("/openai/v1/chat/completions", self._chat.complete),
-                web.post("/openai/deployments/{deployment}/chat/completions", self._chat.complete),
+                web.post("/v1/chat/completions", chat.complete),
+                web.post("/openai/v1/chat/completions", chat.complete),
+                web.post("/openai/deployments/{deployment}/chat/completions", chat.complete),
                 web.get("/v1/models", self._list_models),
                 web.get("/openai/v1/models", self._list_models),
                 web.get("/openai/models", self._list_models),
                 web.get("/_seen", self._show_log),
+                *self._storage_routes(),
                 web.route("*", "/{path:.*}", _refuse_path),
             ]
         )
@@ -62,12 +71,11 @@ class Service:
 
     def play(self, script: Script) -> None:
         """Goes on with another script."""
-        self._script = script
-        self._chat.play(script)
+        self._stage.play(script)
 
     async def pause(self, *, refuse: bool) -> None:
         """Holds every request; or closes every connection and refuses new ones."""
-        self._chat.pause(dropping=refuse)
+        self._stage.pause(dropping=refuse)
         if refuse and self._site is not None:
             await self._site.stop()
             self._site = None
@@ -77,9 +85,29 @@ class Service:
 
     async def resume(self) -> None:
         """Ends a pause, at the same address."""
-        self._chat.resume()
+        self._stage.resume()
         if self._site is None:
             await self._listen()
+
+    def expire_files(self, purpose: str | None) -> None:
+        """Lets the files of that purpose, or all, be gone."""
+        self._files.expire(purpose)
+
+    def _storage_routes(self) -> Iterator[web.RouteDef]:
+        desk = Desk(self._stage, self._log.batches)
+        files = FileRoutes(self._stage, self._files, self._log.batches)
+        batches = BatchRoutes(self._stage, self._files, self._log)
+        for root in ("/v1", "/openai/v1", "/openai"):
+            one_file, one_batch = f"{root}/files/{{id}}", f"{root}/batches/{{id}}"
+            yield web.post(f"{root}/files", desk.handle("upload", files.upload))
+            yield web.get(f"{root}/files", desk.handle("list_files", files.list_all))
+            yield web.get(one_file, desk.handle("find_file", files.find))
+            yield web.get(f"{one_file}/content", desk.handle("download", files.download))
+            yield web.delete(one_file, desk.handle("delete", files.delete))
+            yield web.post(f"{root}/batches", desk.handle("create", batches.create))
+            yield web.get(f"{root}/batches", desk.handle("list_batches", batches.list_all))
+            yield web.get(one_batch, desk.handle("find_batch", batches.find))
+            yield web.post(f"{one_batch}/cancel", desk.handle("cancel", batches.cancel))
 
     async def _listen(self) -> None:
         self._site = web.TCPSite(
@@ -89,7 +117,7 @@ class Service:
         self.port = self._site.port
 
     async def _list_models(self, _request: web.Request) -> web.Response:
-        names = sorted(self._script.models or (_DEFAULT_MODEL,))
+        names = sorted(self._stage.playing.script.models or (_DEFAULT_MODEL,))
         models = [
             {"id": name, "object": "model", "created": 0, "owned_by": "syphus"} for name in names
         ]

@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -87,6 +88,18 @@ def test_instant_answers_keep_their_latency() -> None:
         assert (seen["requests"], seen["successes"], seen["most_in_flight"]) == (2, 2, 1)
         process.terminate()
         assert process.wait(5) == 0
+
+
+def test_a_process_serves_batches(connect: Any) -> None:
+    """A batch is in progress for as long as told, then completed; /_seen counts it."""
+    for seconds, expected in (("0", "completed"), ("1000", "in_progress")):
+        with _serving("--batch-seconds", seconds) as (url, _):
+            customer = connect(SimpleNamespace(base_url=url, azure_endpoint=url[:-3]))
+            batch = customer.look(customer.create(["A cat."]))
+            assert batch.status == expected
+            seen = _fetch(url.replace("/v1", "/_seen"))["batches"]
+            assert (seen["creates"], seen["lines"]) == (1, 1)
+            assert seen["lines_billed"] == (expected == "completed")
 
 
 def test_a_script_may_come_from_a_module(tmp_path: Path) -> None:
