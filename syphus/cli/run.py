@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -24,6 +23,7 @@ from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
 )
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from syphus.cli.console import Console
@@ -139,6 +139,8 @@ def run_plan(plan: Plan, settings: Settings, *, progress: bool) -> int:
 
 
 def _run_loop(job: Run, console: Console) -> Outcome:
+    import asyncio  # noqa: PLC0415 - 20 ms, not for --help
+
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         signals = _Signals(job, console)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -150,7 +152,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop  # noqa: PLC0415 - absent on some systems
     except ImportError:
-        return asyncio.new_event_loop
+        from asyncio import new_event_loop  # noqa: PLC0415 - as above
+
+        return new_event_loop
     return uvloop.new_event_loop
 
 
