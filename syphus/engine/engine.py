@@ -222,7 +222,7 @@ class Engine:
         return False
 
     def _begin(self, lane: Lane, work: Work) -> bool:
-        """Notes the next attempt and takes its place; False, and the work is put back, if forbidden."""
+        """Notes the next attempt and takes its place; False, the work put back: forbidden."""
         attempt = work.tries.sent + 1
         if not self._sink.sending(
             work.request, attempt=attempt, deployment=lane.name, most_cost=work.most
