@@ -133,6 +133,31 @@ def test_deployments_share_the_work(bench: Bench) -> None:
     assert not first.asked.keys() & second.asked.keys()
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_all_places_are_used(bench: Bench, lanes: int, share: float) -> None:
+    """After the first answers as many are in flight as may be, failures or not, until the end."""
+    now = 0
+    seen = []
+
+    async def answer(asked: Request, attempt: int) -> Reply:
+        nonlocal now
+        now += 1
+        try:
+            await asyncio.sleep(0.002)
+        finally:
+            seen.append(now)
+            now -= 1
+        if attempt == 1 and asked.position % 10 < 10 * share:
+            raise MalformedReply("no")
+        return reply()
+
+    run(bench.engine(*(Scripted(answer) for _ in range(lanes)), most=40), 1000)
+    assert bench.outcomes.replies.keys() == set(range(1000))
+    assert max(seen) == 40
+    assert sorted(seen)[500] > 30
+
+
 def test_refusals_from_the_very_start_stop_the_run_early(bench: Bench) -> None:
     """A million requests aren't sent to learn that the endpoint accepts none."""
     engine = bench.engine(failing(BadRequest, 99), most=1)
