@@ -168,6 +168,12 @@ class Engine:
     def _is_full(self) -> bool:
         return self._in_flight >= self._most_in_flight
 
+    @property
+    def _has_room(self) -> bool:
+        return not self._is_full and any(
+            lane.places.has_place and lane.closed_by is None for lane in self._lanes
+        )
+
     def _has_turn(self, lane: Lane) -> bool:
         """Whether the next place is this lane's: the freest of those that could send goes first."""
         if self._is_full:
@@ -260,8 +266,8 @@ class Engine:
         ):
             work = self._take(lane)
             if self._pay(lane, work) and self._begin(lane, work):
-                if lane.places.has_place and not self._is_full:
-                    lane.signal.set()
+                if self._has_room:
+                    self._wake_lanes()
                 return work
         self._wake_lanes()
         return None
