@@ -43,13 +43,11 @@ def write_journal(folder: Path, replies: int, pairs: int) -> None:
     from syphus.journal.format import encode_reply, encode_sent  # noqa: PLC0415
     from syphus.pipeline.plan import make_plan  # noqa: PLC0415
     from syphus.prompting.messages import Assembler  # noqa: PLC0415
-    from syphus.prompting.tokens import TokenCounter  # noqa: PLC0415
 
     flags = {"name": "Bench.bench", "model": "bench", "base_url": "http://127.0.0.1:9/v1"}
     plan = make_plan(load_settings(flags), root=folder, env={})
     shape = RequestShape(model=plan.model, sampling=plan.sampling)
-    counter = TokenCounter(shape.model)
-    assembler = Assembler(plan.prefix, shape, stage="generate", counter=counter)
+    assembler = Assembler(plan.prefix, shape, stage="generate")
     text = reply_text(pairs)
     usage = Usage(prompt_tokens=200, completion_tokens=len(text) // 4)
     now = time.time()

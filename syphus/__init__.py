@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from syphus._version import __version__
-from syphus.core.reading import read_json, read_json_lines
-from syphus.plugins.dataset import AbstractDataset
 
 if TYPE_CHECKING:
+    from syphus.core.reading import read_json, read_json_lines
     from syphus.pipeline.interface import Syphus
+    from syphus.plugins.dataset import AbstractDataset
 
 __all__ = ["AbstractDataset", "Syphus", "__version__", "read_json", "read_json_lines"]
 
+_PLACES = {
+    "AbstractDataset": "syphus.plugins.dataset",
+    "Syphus": "syphus.pipeline.interface",
+    "read_json": "syphus.core.reading",
+    "read_json_lines": "syphus.core.reading",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Imports `Syphus` when it is first used: plugins and `--help` don't need what it needs."""
-    if name == "Syphus":
-        from syphus.pipeline.interface import Syphus  # noqa: PLC0415 - see above
-
-        return Syphus
-    raise AttributeError(f"module 'syphus' has no attribute {name!r}")
+    """Imports what is named here when it is first used: `--help` needs none of it."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'syphus' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 from rich.console import Console as Terminal
-from rich.live import Live
 
 from syphus.cli.progress import progress_line, progress_table
 
@@ -55,6 +54,8 @@ class Console:
 
     @contextmanager
     def _live(self, snapshot: Callable[[], Snapshot], title: str) -> Iterator[None]:
+        from rich.live import Live  # noqa: PLC0415 - only on a terminal, like what the table is of
+
         with Live(
             get_renderable=lambda: progress_table(snapshot(), title=title),
             console=self._terminal,

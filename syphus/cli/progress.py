@@ -6,10 +6,9 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from syphus.core.events import Observer, Snapshot
     from syphus.pipeline.run import Outcome
 
@@ -55,6 +54,9 @@ def progress_line(now: Snapshot) -> str:
 
 def progress_table(now: Snapshot, *, title: str) -> Table:
     """The table that a terminal shows."""
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415 - only on a terminal
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="right", style="bold")
     table.add_column()

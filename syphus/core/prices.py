@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from syphus.core.records import Usage
@@ -46,6 +47,8 @@ def known_rates(model: str, *, base_url: str) -> Rates | None:
     A server of one's own has no list price, even if it serves a model that others sell: the
     provider is recognised by its address.
     """
+    if not _is_public_name(urlsplit(base_url).hostname or ""):
+        return None
     from genai_prices import Usage as PricedUsage  # noqa: PLC0415 - 160 ms, not needed by --help
     from genai_prices import calc_price  # noqa: PLC0415
 
@@ -65,3 +68,8 @@ def known_rates(model: str, *, base_url: str) -> Rates | None:
         )
     except LookupError:
         return None
+
+
+def _is_public_name(host: str) -> bool:
+    """Whether a provider could be there: at no IP address, and under no name without a dot."""
+    return "." in host and not host[-1].isdigit()

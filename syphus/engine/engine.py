@@ -1,7 +1,8 @@
 """Asks every request of a stream, within the limits, until each has an outcome.
 
-One dispatcher a deployment takes work when its gate lets one more go; an attempt is one task that
-holds one place and gives it back before any waiting. Each failure has one owner: the retry policy
+One dispatcher a deployment takes work when its gate lets one more go, and starts a task for it. An
+attempt holds one place, which is given back before any waiting; the task then makes the next one,
+if the gate lets it go at once. Each failure has one owner: the retry policy
 (ask again), the request (give it up), the deployment (close it), or, when no deployment is left,
 the run (stop).
 """
@@ -109,6 +110,7 @@ class Engine:
         self._on_notice = on_notice
         self._queue = WorkQueue(self._wake_lanes)
         self._open = 0
+        self._in_flight = 0
         self._exhausted = False
         self._too_dear: set[str] = set()
         self._room = Signal()
@@ -116,12 +118,12 @@ class Engine:
     @property
     def in_flight(self) -> int:
         """Attempts under way."""
-        return sum(lane.places.in_flight for lane in self._lanes)
+        return self._in_flight
 
     @property
     def waiting(self) -> int:
         """Requests that were taken from the source, aren't answered, and aren't in flight."""
-        return max(0, self._open - self.in_flight)
+        return max(0, self._open - self._in_flight)
 
     async def run(self, source: AsyncIterator[Sequence[Request]]) -> None:
         """Asks every request of `source` (which comes in chunks) and all that `submit` adds.
@@ -146,7 +148,8 @@ class Engine:
     def settle(self) -> None:
         """One request has its outcome, and all it gave rise to was submitted."""
         self._open -= 1
-        self._room.set()
+        if self._open < self._most_open:
+            self._room.set()
         if self._is_finished:
             self._wake_lanes()
 
@@ -163,7 +166,13 @@ class Engine:
 
     @property
     def _is_full(self) -> bool:
-        return self.in_flight >= self._most_in_flight
+        return self._in_flight >= self._most_in_flight
+
+    @property
+    def _has_room(self) -> bool:
+        return not self._is_full and any(
+            lane.places.has_place and lane.closed_by is None for lane in self._lanes
+        )
 
     def _has_turn(self, lane: Lane) -> bool:
         """Whether the next place is this lane's: the freest of those that could send goes first."""
@@ -198,26 +207,70 @@ class Engine:
             if seconds != 0 or not has_work:
                 await lane.signal.wait(seconds if has_work else None)
                 continue
-            work = lane.handed.popleft() if lane.handed else self._queue.take()
-            tokens = await lane.admit(work.request)
+            work = self._take(lane)
+            work.tokens = await lane.admit(work.request)
             if self.stopped_by is not None or lane.wait() != 0 or self._is_full:
                 self._queue.add_first(work)
-                continue
-            most = self.budget.most_of(work.request, lane.deployment.rates)
-            if not self.budget.reserve(most):
-                self._queue.put_back(work)
-                await self._await_money(lane, most)
-                continue
-            attempt = work.tries.sent + 1
-            if not self._sink.sending(
-                work.request, attempt=attempt, deployment=lane.name, most_cost=most
-            ):
-                self.budget.settle(most, 0.0)
-                self._queue.put_back(work)
-                continue
-            work.tries.sent = attempt
-            self.counts.sent += 1
-            group.create_task(self._attempt(lane, work, lane.enter(), tokens, most))
+            elif not self._pay(lane, work):
+                await self._await_money(lane, work.most)
+            elif self._begin(lane, work):
+                group.create_task(self._work(lane, work))
+
+    def _take(self, lane: Lane) -> Work:
+        return lane.handed.popleft() if lane.handed else self._queue.take()
+
+    def _pay(self, lane: Lane, work: Work) -> bool:
+        """Sets aside what the next attempt may cost; False, and the work is put back: too much."""
+        work.most = self.budget.most_of(work.request, lane.deployment.rates)
+        if self.budget.reserve(work.most):
+            return True
+        self._queue.put_back(work)
+        return False
+
+    def _begin(self, lane: Lane, work: Work) -> bool:
+        """Notes the next attempt and takes its place; False, the work put back: forbidden."""
+        attempt = work.tries.sent + 1
+        if not self._sink.sending(
+            work.request, attempt=attempt, deployment=lane.name, most_cost=work.most
+        ):
+            self.budget.settle(work.most, 0.0)
+            self._queue.put_back(work)
+            return False
+        work.tries.sent = attempt
+        work.sent_at = lane.enter()
+        self.counts.sent += 1
+        self._in_flight += 1
+        return True
+
+    async def _work(self, lane: Lane, work: Work | None) -> None:
+        """Makes one attempt, and others as long as the next may go at once.
+
+        A task for each, made by a dispatcher that is woken for it, would take 4 us a request.
+        """
+        while work is not None:
+            await self._attempt(lane, work)
+            work = self._next(lane)
+
+    def _next(self, lane: Lane) -> Work | None:
+        """The next attempt for a place that has just been given back, if that takes no waiting.
+
+        Else the dispatchers are woken: they find out what is to be waited for.
+        """
+        if (
+            lane.is_unlimited
+            and not (self._too_dear or self._is_finished)
+            and (self._queue or lane.handed)
+            and self._has_turn(lane)
+            and lane.closed_by is None
+            and lane.wait() == 0
+        ):
+            work = self._take(lane)
+            if self._pay(lane, work) and self._begin(lane, work):
+                if self._has_room:
+                    self._wake_lanes()
+                return work
+        self._wake_lanes()
+        return None
 
     async def _await_money(self, lane: Lane, most: float) -> None:
         """Waits for reservations to end, or for a cheaper deployment to go on; else stops."""
@@ -235,17 +288,15 @@ class Engine:
         await lane.signal.wait()
         self._too_dear.discard(lane.name)
 
-    async def _attempt(
-        self, lane: Lane, work: Work, sent_at: float, tokens: int, most: float
-    ) -> None:
-        request = work.request
+    async def _attempt(self, lane: Lane, work: Work) -> None:
+        request, most = work.request, work.most
         try:
             reply = await lane.backend.ask(request, attempt=work.tries.sent)
         except RequestError as error:
             self.budget.settle(most, most if error.maybe_billed else 0.0)
             if self._is_telling(error, lane, work):
-                lane.failed(error, sent_at=sent_at)
-            self._own(lane, work, error, most)
+                lane.failed(error, sent_at=work.sent_at)
+            self._own(lane, work, error)
         else:
             self.counts.replied += 1
             self._answers.replied()
@@ -254,20 +305,19 @@ class Engine:
                 reply = replace(reply, cost=most)
             self.budget.settle(most, reply.cost or 0.0)
             self.budget.learn(request, lane.deployment.rates, reply.cost or 0.0)
-            lane.answered(request, reply, reserved=tokens, sent_at=sent_at)
+            lane.answered(request, reply, reserved=work.tokens, sent_at=work.sent_at)
             self._sink.replied(request, reply)
         finally:
             lane.leave()
-            if len(self._lanes) > 1 or self.budget.limit is not None:
-                self._wake_lanes()
+            self._in_flight -= 1
 
     def _is_telling(self, error: RequestError, lane: Lane, work: Work) -> bool:
         """Whether a failure says anything about the deployment, and not just about the request."""
         return lane.breaker.is_open or isinstance(error, RateLimited) or not work.tries.is_suspect
 
-    def _own(self, lane: Lane, work: Work, error: RequestError, most: float) -> None:
+    def _own(self, lane: Lane, work: Work, error: RequestError) -> None:
         if error.maybe_billed:
-            self._sink.maybe_billed(work.request, most_cost=most)
+            self._sink.maybe_billed(work.request, most_cost=work.most)
         else:
             self._sink.not_billed(work.request)
         if isinstance(error, StoppingError):
@@ -311,7 +361,7 @@ class Engine:
 
     def _hand_over(self, lane: Lane, work: Work) -> bool:
         """Gives a request that one deployment refuses to another that hasn't refused it yet."""
-        work.refused_by.add(lane.name)
+        work.refused_by |= {lane.name}
         for other in self._lanes:
             if other.closed_by is None and other.name not in work.refused_by:
                 other.handed.append(work)

@@ -104,9 +104,16 @@ class Lane:
         """Seconds until one more request may begin; None until something changes."""
         if not self.places.has_place:
             return None
+        if not self._paused_until and not self.breaker.is_open:
+            return 0.0
         now = self._clock()
         rest = self.breaker.wait(now)
         return None if rest is None else max(rest, self._paused_until - now, 0.0)
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether no limit a minute is known, so that `admit` never waits."""
+        return self._throttle is None and self._tokens is None
 
     @property
     def load(self) -> float:
@@ -155,7 +162,6 @@ class Lane:
     def leave(self) -> None:
         """Gives the place back."""
         self.places.in_flight -= 1
-        self.signal.set()
 
     @property
     def is_unreachable(self) -> bool:

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Work:
-    """A request on its way, with what has happened to it and the deployments that refused it."""
+    """A request on its way, with what has happened to it and the deployments that refused it.
+
+    Of the present attempt: when it was sent, the `tokens` taken from the limit a minute, and the
+    `most` that it may cost in US dollars.
+    """
 
     request: Request
+    sent_at: float = 0.0
+    tokens: int = 0
+    most: float = 0.0
     tries: Tries = field(default_factory=Tries)
-    refused_by: set[str] = field(default_factory=set)
+    refused_by: frozenset[str] = frozenset()
 
 
 class WorkQueue:

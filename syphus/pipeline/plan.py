@@ -38,7 +38,8 @@ TRANSLATION_TEMPERATURE = 0.2
 class Plan:
     """A run that may begin. No `deployments` means the embedded model.
 
-    `secrets` are what nothing that the run writes may repeat.
+    `secrets` are what nothing that the run writes may repeat; `held` are queries that were opened
+    to check the slice, for the first who wants them.
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class Plan:
     glossary: Glossary | None = None
     only_translate: bool = False
     secrets: Secrets = field(default_factory=Secrets, repr=False)
+    held: list[Iterator[Query]] = field(default_factory=list, repr=False)
 
     @property
     def keeps_answers(self) -> bool:
@@ -97,7 +99,12 @@ class Plan:
         return len(range(size)[settings.slice_start : end])
 
     def queries(self) -> Iterator[Query]:
-        """The queries that the run is about, as its slice and sample say."""
+        """The queries that the run is about, as its slice and sample say.
+
+        Raises SettingsError where they say that there are none.
+        """
+        if self.held:
+            return self.held.pop()
         settings = self.settings
         return select(
             self.source,
@@ -153,5 +160,5 @@ def make_plan(
         only_translate=only_translate,
         secrets=Secrets(find_secrets(settings, env)),
     )
-    plan.queries()  # refuses a slice that can't be
+    plan.held.append(plan.queries())
     return plan

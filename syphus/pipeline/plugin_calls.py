@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from syphus.core.durable import without_surrogates
@@ -12,7 +11,8 @@ from syphus.plugins.faults import is_fault, say
 from syphus.replies import parse_structured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from types import TracebackType
 
     from pydantic import BaseModel
 
@@ -30,7 +30,7 @@ def message_for(dataset: AbstractDataset, query: Query) -> str:
 
     Raises PluginError where the plugin's `user_message` raises or gives no text.
     """
-    with _calling(dataset, "user_message", query):
+    with _Calling(dataset, "user_message", query):
         text = dataset.user_message(query)
     if not isinstance(text, str):
         raise _failed(dataset, "user_message", query, f"returned {type(text).__name__}, not a text")
@@ -46,7 +46,7 @@ def images_of(dataset: AbstractDataset, query: Query) -> tuple[str, ...]:
 
     Raises PluginError where the plugin's `image_ids` raises.
     """
-    with _calling(dataset, "image_ids", query):
+    with _Calling(dataset, "image_ids", query):
         found = dataset.image_ids(query)
         return (found,) if isinstance(found, str) else tuple(str(image) for image in found)
 
@@ -56,7 +56,7 @@ def ready_pairs(dataset: AbstractDataset, query: Query) -> Sequence[Pair] | None
 
     Raises PluginError where the plugin's `ready_pairs` raises.
     """
-    with _calling(dataset, "ready_pairs", query):
+    with _Calling(dataset, "ready_pairs", query):
         return dataset.ready_pairs(query)
 
 
@@ -111,14 +111,31 @@ def _spoilt(text: str, what: str, error: BaseException) -> Parsed:
     return Parsed(rejected=(Rejected(response=text, reason=f"{what} raised {say(error)}"),))
 
 
-@contextmanager
-def _calling(dataset: AbstractDataset, method: str, query: Query) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        if not is_fault(error):
-            raise
-        raise _failed(dataset, method, query, f"raised {say(error)}") from error
+class _Calling:
+    """Makes a PluginError of what a plugin's method raises.
+
+    A class, because a context manager made of a generator takes 0.9 us, thrice a query.
+    """
+
+    __slots__ = ("_dataset", "_method", "_query")
+
+    def __init__(self, dataset: AbstractDataset, method: str, query: Query) -> None:
+        self._dataset = dataset
+        self._method = method
+        self._query = query
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None and is_fault(error):
+            said = f"raised {say(error)}"
+            raise _failed(self._dataset, self._method, self._query, said) from error
 
 
 def _is_text(value: object) -> bool:

@@ -55,7 +55,8 @@ def preview(plan: Plan) -> Preview:
     model = plan.model
     counter = TokenCounter(model)
     shape = RequestShape(model=model, sampling=plan.sampling)
-    assembler = Assembler(plan.prefix, shape, stage="generate", counter=counter)
+    assembler = Assembler(plan.prefix, shape, stage="generate")
+    prefix_tokens = counter.count_prefix(plan.prefix)
     first: list[dict[str, Any]] = []
     asked = empty = prompt_tokens = 0
     for query in plan.queries():
@@ -63,10 +64,9 @@ def preview(plan: Plan) -> Preview:
         if not text.strip() and not query.images:
             empty += 1
             continue
-        request = assembler.ask(query.id, text, position=asked)
-        first = first or orjson.loads(request.messages)
+        first = first or orjson.loads(assembler.ask(query.id, text, position=0).messages)
         asked += 1
-        prompt_tokens += request.prompt_tokens
+        prompt_tokens += prefix_tokens + counter.count_message(text)
     if asked == 0:
         raise PluginError(f"{plan.settings.name}: no query has a text to ask about")
     usual = asked * _usual_completion(plan.prefix, counter)
@@ -80,7 +80,7 @@ def preview(plan: Plan) -> Preview:
         empty=empty,
         repeated=plan.source.repeated,
         renamed=plan.source.renamed,
-        prefix_tokens=assembler.prefix_tokens,
+        prefix_tokens=prefix_tokens,
         prompt_tokens=prompt_tokens,
         completion_tokens=min(usual, most),
         most_completion_tokens=most,

@@ -31,9 +31,8 @@ from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder
 from syphus.pipeline.run_log import RunLog
-from syphus.pipeline.translating import Translating
 from syphus.prompting.messages import Assembler
-from syphus.prompting.tokens import TokenCounter
+from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from syphus.core.records import Stage
     from syphus.export.results import ResultCounts
     from syphus.pipeline.plan import Plan
+    from syphus.pipeline.translating import Translating
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +117,7 @@ class Run:
             generation = Generation(
                 dataset=self._plan.dataset,
                 queries=self._plan.queries(),
-                assembler=Assembler(
-                    self._plan.prefix, shape, stage="generate", counter=TokenCounter(shape.model)
-                ),
+                assembler=Assembler(self._plan.prefix, shape, stage="generate"),
                 spool=spool,
                 journal=journals["generate"],
                 translating=translating,
@@ -186,19 +184,19 @@ class Run:
     ) -> Translating | None:
         if not languages:
             return None
-        from syphus.translation.prompt import load_prefix  # noqa: PLC0415 - only with languages
+        from syphus.pipeline.translating import Translating  # noqa: PLC0415 - only with languages
+        from syphus.translation.prompt import load_prefix  # noqa: PLC0415
 
         plan = self._plan
         model = shape.model
         if deployments:
             model = deployments[0].model if plan.is_local else plan.model or deployments[0].model
-        counter = TokenCounter(model)
         shape = RequestShape(model=model, sampling=plan.translation_sampling)
         return Translating(
             languages=languages,
-            assembler=Assembler(load_prefix(), shape, stage="translate", counter=counter),
+            assembler=Assembler(load_prefix(), shape, stage="translate"),
             journal=journals["translate"],
-            count_tokens=counter.count,
+            count_tokens=estimate_tokens,
             max_reasks=plan.settings.max_reasks,
             glossary=plan.glossary,
             redo=plan.only_translate or plan.settings.redo == "invalid",

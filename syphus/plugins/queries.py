@@ -42,6 +42,7 @@ class QuerySource:
         self._label = plugin_label(type(dataset))
         self._file = plugin_file(type(dataset))
         self._ahead: Iterator[Any] | None = None
+        self._is_lazy = False
         self.repeated = 0
         self.renamed = 0
 
@@ -64,9 +65,12 @@ class QuerySource:
                 break
         self._check(held)
         self._ahead = itertools.chain(held, rest)
+        self._is_lazy = True
 
     def size(self) -> int | None:
         """How many items there are, repeated ones included; None where only reading would tell."""
+        if self._is_lazy:
+            return None
         items = self._open()
         return len(items) if isinstance(items, list | tuple) else None
 

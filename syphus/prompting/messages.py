@@ -7,46 +7,39 @@ from typing import TYPE_CHECKING
 
 from syphus.core.identity import IdentityHash, canonical_json, journal_key
 from syphus.core.records import Request
-from syphus.prompting.tokens import TOKENS_PER_MESSAGE, TOKENS_PER_REPLY
+from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from syphus.core.records import Prefix, RequestShape, Stage
-    from syphus.prompting.tokens import TokenCounter
 
 
 class Assembler:
     """Turns the text of a query into a request of one stage.
 
-    The prefix is serialised, hashed and counted once; it comes first and is byte-identical in all
-    requests, so that providers' prompt caches serve it.
+    The prefix is serialised and hashed once; it comes first and is byte-identical in all requests,
+    so that providers' prompt caches serve it. What differs is put behind it. A request's tokens are
+    estimated by its size, as OpenAI and Azure do when they admit it.
     """
 
-    def __init__(
-        self, prefix: Prefix, shape: RequestShape, *, stage: Stage, counter: TokenCounter
-    ) -> None:
+    def __init__(self, prefix: Prefix, shape: RequestShape, *, stage: Stage) -> None:
         turns = [{"role": "system", "content": prefix.system_message}]
         turns += [{"role": turn.role, "content": turn.content} for turn in prefix.in_context]
         self.shape = shape
         self._prefix = prefix
-        self._counter = counter
         self._formats: dict[bytes, Assembler] = {}
         self._stage: Stage = stage
-        self._count = counter.count
         self._head = canonical_json(turns)[:-1]
         self._identity = IdentityHash(
             model=shape.model, response_format=shape.response_format, head=self._head
         )
         self._prefix_identity = IdentityHash(model="", response_format=None, head=self._head)
-        self.prefix_tokens = TOKENS_PER_REPLY + sum(
-            TOKENS_PER_MESSAGE + 1 + counter.count(turn["content"]) for turn in turns
-        )
 
     def with_format(self, response_format: bytes) -> Assembler:
         """The assembler of the same requests in another response format; one for each format."""
         found = self._formats.get(response_format)
         if found is None:
             shape = replace(self.shape, response_format=response_format)
-            found = Assembler(self._prefix, shape, stage=self._stage, counter=self._counter)
+            found = Assembler(self._prefix, shape, stage=self._stage)
             self._formats[response_format] = found
         return found
 
@@ -57,8 +50,7 @@ class Assembler:
     def ask(self, query_id: str, text: str, *, position: int) -> Request:
         """The first request for a query."""
         rest = b',{"content":' + canonical_json(text) + b',"role":"user"}]'
-        tokens = self.prefix_tokens + self._tokens_of(text)
-        return self._request(query_id, rest, tokens, position=position, turn=0)
+        return self._request(query_id, rest, position=position, turn=0)
 
     def ask_again(
         self, first: Request, text: str, *, reply: str, correction: str, turn: int
@@ -70,24 +62,19 @@ class Assembler:
             {"role": "user", "content": correction},
         ]
         rest = b"," + canonical_json(turns)[1:]
-        tokens = self.prefix_tokens + sum(self._tokens_of(turn["content"]) for turn in turns)
-        return self._request(first.query_id, rest, tokens, position=first.position, turn=turn)
+        return self._request(first.query_id, rest, position=first.position, turn=turn)
 
-    def _tokens_of(self, text: str) -> int:
-        return TOKENS_PER_MESSAGE + 1 + self._count(text)
-
-    def _request(
-        self, query_id: str, rest: bytes, tokens: int, *, position: int, turn: int
-    ) -> Request:
+    def _request(self, query_id: str, rest: bytes, *, position: int, turn: int) -> Request:
         identity = self._identity.of(rest)
+        messages = self._head + rest
         return Request(
             key=journal_key(query_id, identity),
             identity=identity,
             query_id=query_id,
             stage=self._stage,
             shape=self.shape,
-            messages=self._head + rest,
-            prompt_tokens=tokens,
+            messages=messages,
+            prompt_tokens=estimate_tokens(messages),
             position=position,
             turn=turn,
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 from pydantic import SecretStr
 
 from syphus.backends.addressing import address_of
+from syphus.core.deployments import Deployment
 from syphus.core.errors import SettingsError
 
 AZURE = {"api_type": "azure", "api_version": "2024-10-21"}
@@ -175,3 +177,72 @@ def test_unusable_settings(kit: Any, changes: Any, words: str) -> None:
 def test_nothing_secret_in_the_representation(kit: Any) -> None:
     """An address can be printed."""
     assert kit.key not in repr(address_of(kit.deployment()))
+
+
+def sent_by_the_sdk(base_url: str, key: str, deployment: Deployment) -> list[tuple[str, Any, Any]]:
+    """Address and credentials with which the openai package asks for a completion and for models.
+
+    Azure's client gets no path: what may stand there is ours to read.
+    """
+    import openai  # noqa: PLC0415 - slow to import
+
+    sent = []
+
+    def keep(request: Any) -> None:
+        found = request.headers
+        sent.append((str(request.url), found.get("Authorization"), found.get("api-key")))
+        raise ConnectionRefusedError
+
+    http = openai.DefaultHttpxClient(trust_env=False, event_hooks={"request": [keep]})
+    client: openai.OpenAI = (
+        openai.AzureOpenAI(
+            azure_endpoint=base_url,
+            azure_deployment=quote(deployment.model, safe=""),
+            api_version=deployment.api_version,
+            api_key=None if deployment.entra_token else key,
+            azure_ad_token=key if deployment.entra_token else None,
+            http_client=http,
+            max_retries=0,
+        )
+        if deployment.api_type == "azure"
+        else openai.OpenAI(base_url=base_url, api_key=key, http_client=http, max_retries=0)
+    )
+    with client:
+        for ask in (
+            lambda: client.chat.completions.create(model=deployment.model, messages=[]),
+            client.models.list,
+        ):
+            with pytest.raises((openai.APIConnectionError, ConnectionRefusedError)):
+                ask()
+    return sent
+
+
+@pytest.mark.parametrize("entra", [False, True])
+@pytest.mark.parametrize("settings", [{}, AZURE, {**AZURE, "model": "größe 4/é%"}])
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://api.openai.com/v1",
+        "https://res.openai.azure.com",
+        "https://gw.azure-api.net/team a/größe/v1/",
+        "https://gw.azure-api.net/team%20a/(b)+c@d,e;f=g:h/v1",
+        "http://localhost:8000/api",
+        "http://[::1]:8000/v1",
+    ],
+)
+def test_addresses_are_those_of_the_sdk(
+    kit: Any, base_url: str, settings: Any, *, entra: bool
+) -> None:
+    """The openai package's own clients, asked for one call, send it where we do, opened alike."""
+    secret = SecretStr(kit.key)
+    credential = {"api_key": None, "entra_token": secret} if entra else {"api_key": secret}
+    deployment = kit.deployment(base_url=base_url, **credential, **settings)
+    address = address_of(deployment)
+    given = base_url
+    if deployment.api_type != "azure" and not urlsplit(base_url).path:
+        given += "/openai/v1"  # the default that we add to a bare Azure host
+    completion, models = sent_by_the_sdk(given, kit.key, deployment)
+    headers = address.headers
+    assert completion == (address.chat_url, headers.get("Authorization"), headers.get("api-key"))
+    if address.models_url is not None:
+        assert models[0] == address.models_url

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syphus.core import prices
 from syphus.core.prices import Rates, known_rates
 from syphus.core.records import Usage
 
@@ -88,3 +89,23 @@ def test_a_fee_per_request_is_no_price_per_token() -> None:
     rates = known_rates("sonar", base_url="https://api.perplexity.ai")
     assert rates is not None
     assert rates.prompt == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://localhost:8000/v1",
+        "http://127.0.0.1/v1",
+        "https://[::1]:8000/v1",
+        "https://[::ffff:1.2.3.4]/v1",
+        "http://vllm/v1",
+        "http://10.0.0.7:8000",
+    ],
+)
+def test_addresses_without_a_public_name_have_no_list_price(
+    base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The price list, which isn't even loaded for them, has no provider at such an address."""
+    assert known_rates("gpt-4o", base_url=base_url) is None
+    monkeypatch.setattr(prices, "_is_public_name", bool)
+    assert known_rates("gpt-4o", base_url=base_url) is None

@@ -40,7 +40,6 @@ def test_examples_are_what_is_asked_for(path: Path) -> None:
         assert not GIVING_AWAY.search(answer)
 
 
-@pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")  # bpe_openai's
 @pytest.mark.parametrize("path", PROMPTS, ids=lambda path: path.stem)
 def test_prefix_is_short(path: Path) -> None:
     """A prefix is paid for with every query: at most 350 tokens of o200k_base."""

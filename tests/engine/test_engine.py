@@ -133,6 +133,53 @@ def test_deployments_share_the_work(bench: Bench) -> None:
     assert not first.asked.keys() & second.asked.keys()
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_all_places_are_used(bench: Bench, lanes: int, share: float) -> None:
+    """After the first answers as many are in flight as may be, failures or not, until the end."""
+    now = 0
+    seen = []
+
+    async def answer(asked: Request, attempt: int) -> Reply:
+        nonlocal now
+        now += 1
+        try:
+            await asyncio.sleep(0.002)
+        finally:
+            seen.append(now)
+            now -= 1
+        if attempt == 1 and asked.position % 10 < 10 * share:
+            raise MalformedReply("no")
+        return reply()
+
+    run(bench.engine(*(Scripted(answer) for _ in range(lanes)), most=40), 1000)
+    assert bench.outcomes.replies.keys() == set(range(1000))
+    assert max(seen) == 40
+    assert sorted(seen)[500] > 30
+
+
+def test_a_slow_deployment_is_used_as_far_as_the_others(bench: Bench) -> None:
+    """Its places are filled while another's answers come, not only when one of its own does."""
+
+    async def slow(_request: Request, _attempt: int) -> Reply:
+        await asyncio.sleep(0.3)
+        return reply()
+
+    used = []
+
+    async def quick(_request: Request, _attempt: int) -> Reply:
+        used.append(first.now)
+        await asyncio.sleep(0.002)
+        return reply()
+
+    async def at_once() -> AsyncIterator[Sequence[Request]]:
+        yield [request(number) for number in range(300)]
+
+    first = Scripted(slow)
+    asyncio.run(bench.engine(first, Scripted(quick), most=30).run(at_once()))
+    assert used[100] >= 5
+
+
 def test_refusals_from_the_very_start_stop_the_run_early(bench: Bench) -> None:
     """A million requests aren't sent to learn that the endpoint accepts none."""
     engine = bench.engine(failing(BadRequest, 99), most=1)

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syphus.core.records import Prefix, RequestShape, Sampling, Turn
-from syphus.prompting.messages import Assembler
-from syphus.prompting.tokens import TokenCounter, estimate_tokens
+from syphus.core.records import Prefix, Turn
+from syphus.prompting.tokens import TokenCounter, estimate_tokens, vocabulary_of
 
 # https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken_for_chat_completions: the
 # API bills 124 prompt tokens for these with gpt-4o, where the four in the middle also have a name,
@@ -47,9 +46,7 @@ def prompt_tokens(counter: TokenCounter) -> int:
         for number, content in enumerate(CONTENTS[1:5])
     )
     prefix = Prefix(system_message=CONTENTS[0], in_context=turns)
-    shape = RequestShape(model="gpt-4o", sampling=Sampling())
-    made = Assembler(prefix, shape, stage="generate", counter=counter)
-    return made.ask("q", CONTENTS[5], position=0).prompt_tokens
+    return counter.count_prefix(prefix) + counter.count_message(CONTENTS[5])
 
 
 def test_the_count_is_what_open_ai_bills() -> None:
@@ -63,6 +60,19 @@ def test_the_count_is_what_open_ai_bills() -> None:
 def test_every_model_is_counted(model: str) -> None:
     """By its own vocabulary or by another: the figure lies near what OpenAI bills."""
     assert prompt_tokens(TokenCounter(model)) == pytest.approx(BILLED - 13, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-4", "gpt-4-0613", "gpt-4-32k", "gpt-3.5-turbo", "gpt-35-turbo"]
+)
+def test_older_models_have_a_vocabulary_of_their_own(model: str) -> None:
+    """As the package that carries the vocabularies has it, with those of today."""
+    import bpe_openai  # noqa: PLC0415 - half a second
+
+    for each in (model, "gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"):
+        assert vocabulary_of(each) == bpe_openai.encoding_name_for_model(each)
+        tokens = bpe_openai.get_encoding(vocabulary_of(each)).encode_ordinary(CONTENTS[5])
+        assert TokenCounter(each).count(CONTENTS[5]) == len(tokens)
 
 
 def test_counting_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_the_prefix_is_the_same_whatever_is_asked(
     ]
     chunk = chunk_pairs(pairs, languages=languages, count_tokens=len, most_tokens=1 << 30)[0]
     shape = RequestShape(model="m", sampling=Sampling(), response_format=response_format(chunk))
-    assembler = Assembler(load_prefix(), shape, stage="translate", counter=TokenCounter("gpt-4o"))
+    assembler = Assembler(load_prefix(), shape, stage="translate")
     request = assembler.ask("q", write_request(chunk, describe=describe), position=0)
     messages = json.loads(request.messages)
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
@@ -101,7 +101,6 @@ def test_the_example_is_in_its_own_script(code: str) -> None:
             assert bool(SCRIPTS[code].search(text)) == (each.language == code) or is_japanese_kanji
 
 
-@pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")  # bpe_openai's
 def test_the_prefix_is_short() -> None:
     """It is paid for with every request: at most 800 tokens of o200k_base."""
     prefix = load_prefix()
