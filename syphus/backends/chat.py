@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 from syphus.backends.addressing import address_of
@@ -45,6 +44,9 @@ if TYPE_CHECKING:
 
 _LARGEST_BODY = 64 << 20
 _MOST_REPEATS = 8
+# Numbers: to look up a member of HTTPStatus takes longer than to compare it.
+_SUCCESSES = range(200, 300)
+_UNAUTHORIZED = 401
 _HEADERS = {
     "Accept": "application/json",
     # Inflating a reply of some kilobytes costs more than carrying it.
@@ -104,7 +106,9 @@ class ChatBackend:
             self._route = Route.to(self._address.chat_url, proxy=proxy)
         except ValueError as exc:
             raise SettingsError(f"deployment {deployment.name!r}: no host has such a name") from exc
-        self._pool = Pool(self._route, connections=connections, connect_timeout=connect_timeout)
+        self._connections = connections
+        self._connect_timeout = connect_timeout
+        self._pool: Pool
         self._bearer: str | None = None
         self._chat_head = self._head("POST", self._address.chat_url, None)
 
@@ -114,6 +118,10 @@ class ChatBackend:
         return self._phrasing.writer.dialect
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._pool = Pool(
+            self._route, connections=self._connections, connect_timeout=self._connect_timeout
+        )
         return self
 
     async def __aexit__(
@@ -200,10 +208,10 @@ class ChatBackend:
         if self._token is not None:
             bearer = self._token.value or await self._renewed(self._token, None, deadline)
         status, headers, raw = await self._exchange(head(bearer), body, room, deadline)
-        if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
+        if status == _UNAUTHORIZED and self._token is not None:
             bearer = await self._renewed(self._token, bearer, deadline)
             status, headers, raw = await self._exchange(head(bearer), body, room, deadline)
-        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        if status in _SUCCESSES:
             return headers, raw
         raise http_error(status, raw, headers, secrets=self._secrets(), now=self._wall_clock())
 
@@ -218,9 +226,11 @@ class ChatBackend:
             raise self._timed_out(maybe_billed=exc.sent) from exc
         except TransportError as exc:
             raise transport_error(exc, secrets=self._secrets()) from exc
-        headers = self._hide_in(keep_headers(raw_headers))
-        if tell_rate_limits(headers):
-            self._on_headers(headers)
+        headers = keep_headers(raw_headers)
+        if headers:
+            headers = self._hide_in(headers)
+            if tell_rate_limits(headers):
+                self._on_headers(headers)
         return status, headers, raw
 
     async def _renewed(self, token: EntraToken, refused: str | None, deadline: float) -> str:
@@ -231,7 +241,7 @@ class ChatBackend:
             raise self._timed_out(maybe_billed=False) from exc
 
     def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._timeout
+        return self._loop.time() + self._timeout
 
     def _head(self, method: str, url: str, bearer: str | None) -> bytes:
         credentials = {"Authorization": f"Bearer {bearer}"} if bearer else self._address.headers
@@ -262,8 +272,6 @@ class ChatBackend:
         return self._own_secrets + (self._token.issued if self._token else ())
 
     def _hide_in(self, headers: dict[str, str]) -> dict[str, str]:
-        if not headers:
-            return headers
         hide, together = self._secrets_now().hide, "\n".join(headers.values())
         if hide(together) == together:
             return headers

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class Connection(asyncio.Protocol):
     """Sends a request and waits for its answer, again and again while both sides keep it open.
 
-    A body stands in memory before it is sent and is handed over whole, so nobody waits for the
-    transport to take more. `lost` is done when the connection has ended.
+    Another exchange may begin until `idle_until`, in the loop's time. `lost` is done when the
+    connection has ended. A body stands in memory before it is sent and is handed over whole, so
+    nobody waits for the transport to take more.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,7 @@ class Connection(asyncio.Protocol):
         self._reader = AnswerReader()
         self._transport: asyncio.Transport
         self._waiting: asyncio.Future[None] | None = None
-        self._idle_since = self._loop.time()
+        self.idle_until = self._loop.time() + self._reader.idle_seconds
         self.lost: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -48,18 +49,14 @@ class Connection(asyncio.Protocol):
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def can_be_used(self) -> bool:
-        """Whether another exchange may begin now."""
-        reader = self._reader
-        return (
-            reader.is_kept
-            and self._loop.time() - self._idle_since < reader.idle_seconds
-            and not self._transport.is_closing()
-        )
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing has begun to close it."""
+        return not self._transport.is_closing()
 
     def abort(self) -> None:
         """Closes at once."""
-        self._reader.is_kept = False
+        self.idle_until = 0.0
         self._transport.abort()
 
     async def exchange(self, head: bytes, body: bytes, *, most: int, deadline: float) -> Answer:
@@ -83,16 +80,22 @@ class Connection(asyncio.Protocol):
         finally:
             timer.cancel()
             self._waiting = None
-            self._idle_since = self._loop.time()
             # A server that answers before it has read everything won't find the next request.
-            if reader.is_expecting or not reader.is_kept or self._transport.get_write_buffer_size():
+            if (
+                reader.is_expecting
+                or not reader.is_kept
+                or self._transport.get_write_buffer_size()
+            ):
                 self.abort()
+            else:
+                self.idle_until = self._loop.time() + reader.idle_seconds
 
     def _expire(self) -> None:
         self._reader.fail(DeadlinePassed(sent=True))
         self._wake()
 
     def _end(self, exc: Exception | None) -> None:
+        self.idle_until = 0.0
         self._reader.end(exc)
         self._wake()
 

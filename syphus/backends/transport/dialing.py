@@ -60,7 +60,7 @@ class Dialer:
                     raise
         except TimeoutError as exc:
             raise ConnectTimedOut("no connection within the connect timeout") from exc
-        if not connection.can_be_used():
+        if not connection.is_open:
             raise NoConnection(f"no connection to {self._next_hop.netloc}: it closed at once")
         return connection
 

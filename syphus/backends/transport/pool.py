@@ -24,7 +24,7 @@ class Pool:
     """
 
     def __init__(self, route: Route, *, connections: int, connect_timeout: float) -> None:
-        self.route = route
+        self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(route, timeout=connect_timeout)
         self._places = asyncio.Semaphore(connections)
         self._idle: deque[Connection] = deque()
@@ -57,19 +57,19 @@ class Pool:
             await asyncio.wait([connection.lost for connection in self._open])
 
     def _take(self) -> Connection | None:
+        now = self._loop.time()
         while self._idle:
             connection = self._idle.pop()
-            if connection.can_be_used():
+            if now < connection.idle_until and connection.is_open:
                 return connection
             connection.abort()
         return None
 
     def _give_back(self, connection: Connection) -> None:
-        idle = self._idle
-        if connection.can_be_used():
-            idle.append(connection)
-        while idle and not idle[0].can_be_used():
-            idle.popleft().abort()
+        if connection.idle_until:
+            self._idle.append(connection)
+        if self._idle and self._idle[0].idle_until < self._loop.time():
+            self._idle.popleft().abort()
 
     async def _wait(self, deadline: float) -> None:
         try:
