@@ -1,22 +1,18 @@
 """Chat completions over HTTP: one backend for one deployment.
 
-aiohttp carries the requests, because the openai package's own call costs some ten times the
-processor time. Nothing is retried here but what the endpoint taught us to say otherwise, and an
-expired Entra token: the engine owns retries.
+`syphus.backends.transport` carries the requests: the openai package's own call costs a hundred
+times the processor time, aiohttp's ten times. Nothing is retried here but what the endpoint taught
+us to say otherwise, and an expired Entra token: the engine owns retries.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
-import aiohttp
-from yarl import URL
-
 from syphus.backends.addressing import address_of
-from syphus.backends.classify import client_error, http_error, reply_error
+from syphus.backends.classify import http_error, reply_error, transport_error
 from syphus.backends.completion import holds_error, most_bytes, read_completion
 from syphus.backends.credentials import EntraToken
 from syphus.backends.headers import keep_headers, tell_rate_limits
@@ -24,7 +20,16 @@ from syphus.backends.parsing import parse_json
 from syphus.backends.phrasing import Phrasing
 from syphus.backends.proxies import proxy_for
 from syphus.backends.redaction import show
-from syphus.core.errors import BadRequest, MalformedReply, TimedOut, UnsupportedParameter
+from syphus.backends.transport.errors import DeadlinePassed, TransportError
+from syphus.backends.transport.pool import Pool
+from syphus.backends.transport.route import Route
+from syphus.core.errors import (
+    BadRequest,
+    MalformedReply,
+    SettingsError,
+    TimedOut,
+    UnsupportedParameter,
+)
 from syphus.core.records import Reply, Usage
 from syphus.core.secrets import Secrets, secrets_in_url
 
@@ -39,11 +44,13 @@ if TYPE_CHECKING:
 
 _LARGEST_BODY = 64 << 20
 _MOST_REPEATS = 8
-_KEEPALIVE = 75.0
-_DNS_CACHE = 300
+# Numbers: to look up a member of HTTPStatus takes longer than to compare it.
+_SUCCESSES = range(200, 300)
+_UNAUTHORIZED = 401
 _HEADERS = {
     "Accept": "application/json",
-    "Accept-Encoding": "gzip, deflate",
+    # Inflating a reply of some kilobytes costs more than carrying it.
+    "Accept-Encoding": "identity",
     "Content-Type": "application/json",
     "User-Agent": "syphus",
 }
@@ -65,9 +72,8 @@ class ChatBackend:
     gets the allow-listed headers, in lower case, of every response, success or not, that has
     rate-limit headers. `token_provider` gives Entra tokens in place of the deployment's key.
 
-    The proxy is the one that the environment names (`HTTPS_PROXY`, `NO_PROXY`), looked up once:
-    aiohttp's own look-up takes a thread per request, and reads passwords from `.netrc`. Redirects
-    aren't followed, since they would take the key to another host. Cookies are ignored.
+    The proxy is the one that the environment names (`HTTPS_PROXY`, `NO_PROXY`), looked up once.
+    Redirects aren't followed, since they would take the key to another host. Cookies are ignored.
 
     Raises SettingsError when constructed or opened with an address, key or proxy that can't work.
     """
@@ -87,19 +93,24 @@ class ChatBackend:
     ) -> None:
         self.deployment = deployment
         self._address = address_of(deployment)
-        self._chat_url = URL(self._address.chat_url, encoded=True)
         self._phrasing = Phrasing(name=deployment.name, model=deployment.model, on_notice=on_notice)
-        self._connections = connections
         self._timeout = timeout
-        self._connect_timeout = connect_timeout
         self._on_headers = on_headers
         self._token = EntraToken(token_provider) if token_provider else None
-        self._proxy = proxy_for(self._address.chat_url)
-        self._own_secrets = (*self._address.secrets, *secrets_in_url(self._proxy or ""))
+        proxy = proxy_for(self._address.chat_url)
+        self._own_secrets = (*self._address.secrets, *secrets_in_url(proxy or ""))
         self._hidden: tuple[tuple[str, ...], Secrets] = ((), Secrets())
         self._clock = clock
         self._wall_clock = wall_clock
-        self._session: aiohttp.ClientSession
+        try:
+            self._route = Route.to(self._address.chat_url, proxy=proxy)
+        except ValueError as exc:
+            raise SettingsError(f"deployment {deployment.name!r}: no host has such a name") from exc
+        self._connections = connections
+        self._connect_timeout = connect_timeout
+        self._pool: Pool
+        self._bearer: str | None = None
+        self._chat_head = self._head("POST", self._address.chat_url, None)
 
     @property
     def dialect(self) -> Dialect:
@@ -107,15 +118,9 @@ class ChatBackend:
         return self._phrasing.writer.dialect
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=self._connections, ttl_dns_cache=_DNS_CACHE, keepalive_timeout=_KEEPALIVE
-            ),
-            headers=_HEADERS | ({} if self._token else self._address.headers),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # `asyncio.timeout` holds the total: aiohttp's is per request, ours per attempt.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
-            proxy=self._proxy,
+        self._loop = asyncio.get_running_loop()
+        self._pool = Pool(
+            self._route, connections=self._connections, connect_timeout=self._connect_timeout
         )
         return self
 
@@ -125,41 +130,16 @@ class ChatBackend:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._session.close()
+        await self._pool.close()
 
     async def ask(self, request: Request, *, attempt: int) -> Reply:
         """The reply to `request`. Raises RequestError; cancellation passes."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._ask(request, attempt)
-        except TimeoutError as exc:
-            raise self._timed_out() from exc
-
-    async def models(self) -> list[str]:
-        """The models that the endpoint lists, in its order; empty on Azure, which lists none.
-
-        Costs nothing. Raises RequestError.
-        """
-        if self._address.models_url is None:
-            return []
-        hide = self._secrets_now().hide
-        url = URL(self._address.models_url, encoded=True)
-        try:
-            async with asyncio.timeout(self._timeout):
-                _, raw = await self._send("GET", url, None)
-        except TimeoutError as exc:
-            raise self._timed_out() from exc
-        try:
-            return [hide(str(model["id"])) for model in self._parse(raw)["data"]]
-        except (LookupError, TypeError) as exc:
-            raise self._malformed("no list of models", raw) from exc
-
-    async def _ask(self, request: Request, attempt: int) -> Reply:
+        deadline = self._deadline()
         writer = self._phrasing.writer
         repeats = 0
         while True:
             try:
-                reply = await self._complete(writer, request, attempt)
+                reply = await self._complete(writer, request, attempt, deadline)
             except (BadRequest, UnsupportedParameter) as refusal:
                 repeats += 1
                 reworded = self._phrasing.reworded(writer, refusal, request.shape)
@@ -170,10 +150,31 @@ class ChatBackend:
                 self._phrasing.answered(writer, request.shape)
                 return reply
 
-    async def _complete(self, writer: BodyWriter, request: Request, attempt: int) -> Reply:
+    async def models(self) -> list[str]:
+        """The models that the endpoint lists, in its order; empty on Azure, which lists none.
+
+        Costs nothing. Raises RequestError.
+        """
+        url = self._address.models_url
+        if url is None:
+            return []
+
+        def head(bearer: str | None) -> bytes:
+            return self._head("GET", url, bearer)
+
+        _, raw = await self._send(head, b"", _LARGEST_BODY, self._deadline())
+        hide = self._secrets_now().hide
+        try:
+            return [hide(str(model["id"])) for model in self._parse(raw)["data"]]
+        except (LookupError, TypeError) as exc:
+            raise self._malformed("no list of models", raw) from exc
+
+    async def _complete(
+        self, writer: BodyWriter, request: Request, attempt: int, deadline: float
+    ) -> Reply:
         started = self._clock()
         room = most_bytes(request.shape.sampling.max_tokens, ceiling=_LARGEST_BODY)
-        headers, raw = await self._send("POST", self._chat_url, writer.write(request), room)
+        headers, raw = await self._send(self._chat_head_for, writer.write(request), room, deadline)
         latency = self._clock() - started
         payload = self._parse(raw)
         completion = read_completion(payload)
@@ -197,58 +198,61 @@ class ChatBackend:
         )
 
     async def _send(
-        self, method: str, url: URL, body: bytes | None, room: int = _LARGEST_BODY
+        self, head: Callable[[str | None], bytes], body: bytes, room: int, deadline: float
     ) -> tuple[dict[str, str], bytes]:
-        """The kept headers and the body of a success, of at most `room` bytes."""
+        """The kept headers and the body of a success, of at most `room` bytes.
+
+        `head` gives the request's head for a bearer token.
+        """
         bearer = None
         if self._token is not None:
-            bearer = self._token.value or await self._token.renewed(None)
-        status, headers, raw = await self._exchange(method, url, body, bearer, room)
-        if status == HTTPStatus.UNAUTHORIZED and self._token is not None:
-            bearer = await self._token.renewed(bearer)
-            status, headers, raw = await self._exchange(method, url, body, bearer, room)
-        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            bearer = self._token.value or await self._renewed(self._token, None, deadline)
+        status, headers, raw = await self._exchange(head(bearer), body, room, deadline)
+        if status == _UNAUTHORIZED and self._token is not None:
+            bearer = await self._renewed(self._token, bearer, deadline)
+            status, headers, raw = await self._exchange(head(bearer), body, room, deadline)
+        if status in _SUCCESSES:
             return headers, raw
         raise http_error(status, raw, headers, secrets=self._secrets(), now=self._wall_clock())
 
     async def _exchange(
-        self, method: str, url: URL, body: bytes | None, bearer: str | None, room: int
+        self, head: bytes, body: bytes, room: int, deadline: float
     ) -> tuple[int, dict[str, str], bytes]:
-        credentials = {"Authorization": f"Bearer {bearer}"} if bearer else None
         try:
-            async with self._session.request(
-                method, url, data=body, headers=credentials, allow_redirects=False
-            ) as response:
-                headers = self._hide_in(keep_headers(response.raw_headers))
-                if tell_rate_limits(headers):
-                    self._on_headers(headers)
-                return response.status, headers, await self._read(response, room)
-        except (aiohttp.ClientError, OSError) as exc:
-            raise client_error(exc, secrets=self._secrets()) from exc
+            status, raw_headers, raw = await self._pool.exchange(
+                head, body, most=room, deadline=deadline
+            )
+        except DeadlinePassed as exc:
+            raise self._timed_out(maybe_billed=exc.sent) from exc
+        except TransportError as exc:
+            raise transport_error(exc, secrets=self._secrets()) from exc
+        headers = keep_headers(raw_headers)
+        if headers:
+            headers = self._hide_in(headers)
+            if tell_rate_limits(headers):
+                self._on_headers(headers)
+        return status, headers, raw
 
-    async def _read(self, response: aiohttp.ClientResponse, room: int) -> bytes:
-        chunks: list[bytes] = []
-        left = room
-        is_over = (response.content_length or 0) > room
+    async def _renewed(self, token: EntraToken, refused: str | None, deadline: float) -> str:
         try:
-            while not is_over and (chunk := await response.content.readany()):
-                chunks.append(chunk)
-                left -= len(chunk)
-                is_over = left < 0
-            if is_over:
-                response.close()
-                if response.status < HTTPStatus.BAD_REQUEST:
-                    raise MalformedReply(
-                        f"a reply of over {room / (1 << 20):.1f} MiB, more than any completion of "
-                        "the tokens allowed",
-                        status=response.status,
-                        maybe_billed=True,
-                    )
-        except (aiohttp.ClientError, OSError):
-            # A refusal whose text is cut off is still that refusal.
-            if response.status < HTTPStatus.BAD_REQUEST:
-                raise
-        return b"".join(chunks)
+            async with asyncio.timeout_at(deadline):
+                return await token.renewed(refused)
+        except TimeoutError as exc:
+            raise self._timed_out(maybe_billed=False) from exc
+
+    def _deadline(self) -> float:
+        return self._loop.time() + self._timeout
+
+    def _head(self, method: str, url: str, bearer: str | None) -> bytes:
+        credentials = {"Authorization": f"Bearer {bearer}"} if bearer else self._address.headers
+        return self._route.head(method, url, _HEADERS | credentials)
+
+    def _chat_head_for(self, bearer: str | None) -> bytes:
+        """The head of a request for a completion; made anew only when a token was."""
+        if bearer != self._bearer:
+            self._chat_head = self._head("POST", self._address.chat_url, bearer)
+            self._bearer = bearer
+        return self._chat_head
 
     def _parse(self, raw: bytes) -> Any:
         try:
@@ -261,8 +265,8 @@ class ChatBackend:
         excerpt = text[:80] or "an empty body"
         return MalformedReply(f"HTTP 200 with {what}: {excerpt}", status=200, maybe_billed=True)
 
-    def _timed_out(self) -> TimedOut:
-        return TimedOut(f"no whole answer within {self._timeout:g} s", maybe_billed=True)
+    def _timed_out(self, *, maybe_billed: bool) -> TimedOut:
+        return TimedOut(f"no whole answer within {self._timeout:g} s", maybe_billed=maybe_billed)
 
     def _secrets(self) -> tuple[str, ...]:
         return self._own_secrets + (self._token.issued if self._token else ())

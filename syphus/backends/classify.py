@@ -1,4 +1,4 @@
-"""Statuses, error bodies and exceptions of the HTTP client become `syphus.core.errors`.
+"""Statuses, error bodies and failures of the transport become `syphus.core.errors`.
 
 This is the only place where that happens, and it goes by status, codes and types. Words of a
 message decide nothing: "rate" also stands in "generate".
@@ -9,11 +9,17 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-
 from syphus.backends.error_body import ErrorFacts, facts_of, read_facts
 from syphus.backends.headers import request_id, retry_after
 from syphus.backends.redaction import show
+from syphus.backends.transport.errors import (
+    AnswerTooLarge,
+    ConnectTimedOut,
+    DeadlinePassed,
+    NoConnection,
+    ProxyRefused,
+    TransportError,
+)
 from syphus.core.errors import (
     AccessDenied,
     BadRequest,
@@ -102,43 +108,12 @@ _MAYBE_BILLED_STATUSES = frozenset({408, 504, 524})
 # Azure may charge for a prompt that it read before refusing it, says its page on costs.
 _MAYBE_BILLED_KINDS = (ContentFiltered, ContextTooLong)
 
-# The first that fits counts: failure, kind, message, whether the request had been sent.
-_TRANSPORT_FAILURES: tuple[tuple[type[BaseException], type[RequestError], str, bool], ...] = (
-    (aiohttp.ConnectionTimeoutError, TimedOut, "no connection within the connect timeout", False),
-    (TimeoutError, TimedOut, "no whole answer within the timeout", True),
-    (
-        aiohttp.ClientConnectorCertificateError,
-        ConnectionFailed,
-        "the certificate of {0.host}:{0.port} isn't trusted: {0.certificate_error}",
-        False,
-    ),
-    (
-        aiohttp.ClientConnectorDNSError,
-        ConnectionFailed,
-        "the name {0.host} can't be resolved: {0.strerror}",
-        False,
-    ),
-    (
-        aiohttp.ClientProxyConnectionError,
-        ConnectionFailed,
-        "no connection to the proxy: {0.strerror}",
-        False,
-    ),
-    (
-        aiohttp.ClientConnectorError,
-        ConnectionFailed,
-        "no connection to {0.host}:{0.port}: {0.os_error}",
-        False,
-    ),
-    (aiohttp.ClientHttpProxyError, ConnectionFailed, "the proxy answers HTTP {0.status}", False),
-    (aiohttp.InvalidURL, UnknownDeployment, "the deployment's address can't be used", False),
-    (
-        aiohttp.ClientPayloadError,
-        ConnectionFailed,
-        "the connection closed before the reply was whole",
-        True,
-    ),
-    (aiohttp.ClientResponseError, ConnectionFailed, "the answer isn't HTTP", True),
+# The first that fits counts: failure, kind, whether the request had been sent.
+_TRANSPORT_FAILURES: tuple[tuple[type[TransportError], type[RequestError], bool], ...] = (
+    (ConnectTimedOut, TimedOut, False),
+    (NoConnection, ConnectionFailed, False),
+    (DeadlinePassed, TimedOut, True),
+    (TransportError, ConnectionFailed, True),
 )
 
 
@@ -189,20 +164,26 @@ def reply_error(
     return error
 
 
-def client_error(exc: BaseException, *, secrets: Iterable[str] = ()) -> RequestError:
-    """The error for an exception of aiohttp or of the operating system.
+def transport_error(exc: TransportError, *, secrets: Iterable[str] = ()) -> RequestError:
+    """The error for an exchange without an answer.
 
     A name that doesn't resolve and a certificate that isn't trusted may mend themselves (a
     network that comes back, a renewed certificate), so they are asked again like a refused
     connection. Nothing was sent then; afterwards the attempt may have been billed.
     """
-    for failure, kind, text, sent in _TRANSPORT_FAILURES:
-        if isinstance(exc, failure):
-            denied = getattr(exc, "status", None) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
-            message = show(text.format(exc), secrets=secrets)
-            return (AccessDenied if denied else kind)(message, maybe_billed=sent)
-    lost = f"the connection was lost ({type(exc).__name__})"
-    return ConnectionFailed(lost, maybe_billed=True)
+    message = show(str(exc), secrets=secrets)
+    if isinstance(exc, ProxyRefused) and exc.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return AccessDenied(message)
+    if isinstance(exc, AnswerTooLarge):
+        message = (
+            f"a reply of over {exc.most / (1 << 20):.1f} MiB, more than any completion of "
+            "the tokens allowed"
+        )
+        return MalformedReply(message, status=exc.status, maybe_billed=True)
+    kind, sent = next(
+        (kind, sent) for failure, kind, sent in _TRANSPORT_FAILURES if isinstance(exc, failure)
+    )
+    return kind(message, maybe_billed=sent)
 
 
 def _kind_by_code(

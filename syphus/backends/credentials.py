@@ -86,4 +86,6 @@ class EntraToken:
             raise AccessDenied(message) from exc
         if not token:
             raise AccessDenied("no Entra token: an empty one was given")
+        if not token.isascii() or not token.isprintable():
+            raise AccessDenied("no Entra token: what was given holds characters that no token has")
         return token

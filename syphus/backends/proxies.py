@@ -6,6 +6,7 @@ import ipaddress
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from syphus.backends.transport.route import Origin
 from syphus.core.errors import SettingsError
 
 
@@ -14,7 +15,8 @@ def proxy_for(url: str) -> str | None:
 
     This computer itself is never asked for through a proxy.
 
-    Raises SettingsError for a proxy that doesn't speak HTTP, such as SOCKS.
+    Raises SettingsError for a proxy that doesn't speak HTTP, such as SOCKS, and for what is no
+    address.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -31,7 +33,16 @@ def proxy_for(url: str) -> str | None:
             f"the proxy set for {parts.scheme} addresses doesn't speak HTTP; "
             f"name one that does, or add {host} to NO_PROXY"
         )
+    if not _has_origin(proxy):
+        raise SettingsError(f"the proxy set for {parts.scheme} addresses is no address")
     return proxy
+
+
+def _has_origin(proxy: str) -> bool:
+    try:
+        return bool(Origin.of(proxy).host)
+    except ValueError:  # a port that is no number; its words may repeat a part of a password
+        return False
 
 
 def _is_loopback(host: str) -> bool:
