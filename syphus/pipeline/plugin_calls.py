@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from syphus.core.durable import without_surrogates
@@ -12,7 +11,7 @@ from syphus.plugins.faults import is_fault, say
 from syphus.replies import parse_structured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pydantic import BaseModel
 
@@ -30,8 +29,10 @@ def message_for(dataset: AbstractDataset, query: Query) -> str:
 
     Raises PluginError where the plugin's `user_message` raises or gives no text.
     """
-    with _calling(dataset, "user_message", query):
+    try:
         text = dataset.user_message(query)
+    except BaseException as error:
+        raise _fault(dataset, "user_message", query, error) from error
     if not isinstance(text, str):
         raise _failed(dataset, "user_message", query, f"returned {type(text).__name__}, not a text")
     try:
@@ -46,9 +47,11 @@ def images_of(dataset: AbstractDataset, query: Query) -> tuple[str, ...]:
 
     Raises PluginError where the plugin's `image_ids` raises.
     """
-    with _calling(dataset, "image_ids", query):
+    try:
         found = dataset.image_ids(query)
-        return (found,) if isinstance(found, str) else tuple(str(image) for image in found)
+        return (found,) if isinstance(found, str) else tuple(map(str, found))
+    except BaseException as error:
+        raise _fault(dataset, "image_ids", query, error) from error
 
 
 def ready_pairs(dataset: AbstractDataset, query: Query) -> Sequence[Pair] | None:
@@ -56,8 +59,10 @@ def ready_pairs(dataset: AbstractDataset, query: Query) -> Sequence[Pair] | None
 
     Raises PluginError where the plugin's `ready_pairs` raises.
     """
-    with _calling(dataset, "ready_pairs", query):
+    try:
         return dataset.ready_pairs(query)
+    except BaseException as error:
+        raise _fault(dataset, "ready_pairs", query, error) from error
 
 
 def parse_by_plugin(dataset: AbstractDataset, text: str) -> Parsed | None:
@@ -111,16 +116,6 @@ def _spoilt(text: str, what: str, error: BaseException) -> Parsed:
     return Parsed(rejected=(Rejected(response=text, reason=f"{what} raised {say(error)}"),))
 
 
-@contextmanager
-def _calling(dataset: AbstractDataset, method: str, query: Query) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        if not is_fault(error):
-            raise
-        raise _failed(dataset, method, query, f"raised {say(error)}") from error
-
-
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
@@ -128,3 +123,12 @@ def _is_text(value: object) -> bool:
 def _failed(dataset: AbstractDataset, method: str, query: Query, what: str) -> PluginError:
     name = query.id[:_LONGEST_ID]
     return PluginError(f"{type(dataset).__name__}.{method} {what} for the query {name!r}")
+
+
+def _fault(
+    dataset: AbstractDataset, method: str, query: Query, error: BaseException
+) -> PluginError:
+    """What a plugin's error is to a run; raises it again where it isn't the plugin's fault."""
+    if not is_fault(error):
+        raise error
+    return _failed(dataset, method, query, f"raised {say(error)}")
