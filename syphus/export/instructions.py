@@ -26,7 +26,7 @@ from syphus.core.records import Pair
 from syphus.export.entries import EntryWriter, OtherLayout, read_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _DATA = b'"data":{'
@@ -55,13 +55,24 @@ class InstructionsWriter:
 
     def add(self, pair: Pair) -> None:
         """Adds one pair under its id."""
+        self.write(pair.id, pair.instruction, pair.answer, pair.image_ids, pair.related_ids)
+
+    def write(
+        self,
+        name: str,
+        instruction: str,
+        answer: str,
+        image_ids: Sequence[str],
+        related_ids: Sequence[str],
+    ) -> None:
+        """Adds what a pair named `name` would hold."""
         self._entries.add(
-            pair.id,
+            name,
             {
-                "instruction": pair.instruction,
-                "answer": pair.answer,
-                "image_ids": pair.image_ids,
-                "rel_ins_ids": pair.related_ids,
+                "instruction": instruction,
+                "answer": answer,
+                "image_ids": image_ids,
+                "rel_ins_ids": related_ids,
             },
         )
 

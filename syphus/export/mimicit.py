@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from syphus.core.durable import replacing
-from syphus.core.records import Pair
 from syphus.export.entries import EntryWriter
 from syphus.export.instructions import InstructionsMeta, instructions_file
 from syphus.export.numbering import QueryFacts, number_pairs, pair_id
 from syphus.export.relations import Relations, SameSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-_REMEMBERED_IDS = 1 << 12
+    from syphus.core.records import QuestionAnswer
+    from syphus.export.instructions import InstructionsWriter
 
 
 def instructions_path(folder: Path, short: str) -> Path:
@@ -30,6 +29,61 @@ def train_path(folder: Path, short: str) -> Path:
     return folder / f"{short}_train.json"
 
 
+class MimicitWriter:
+    """Adds the pairs of one query after the other to both files; `count` says how many."""
+
+    def __init__(
+        self,
+        short: str,
+        instructions: InstructionsWriter,
+        train: EntryWriter,
+        relations: Relations,
+    ) -> None:
+        self._short = short
+        self._instructions = instructions
+        self._train = train
+        self._relations = relations
+
+    @property
+    def count(self) -> int:
+        """Pairs written so far."""
+        return self._train.count
+
+    def add(
+        self, source_id: str, image_ids: Sequence[str], pairs: Sequence[QuestionAnswer]
+    ) -> None:
+        """Adds the pairs of the next query, which are related to each other and to their source's.
+
+        `source_id` is what the annotations call the query.
+        """
+        first = self.count + 1
+        before, behind = map(self._names, self._relations.around(source_id, first))
+        names = self._names(range(first, first + len(pairs)))
+        for at, pair in enumerate(pairs):
+            related = [*before, *names[:at], *names[at + 1 :], *behind]
+            name = names[at]
+            self._instructions.write(name, pair.question, pair.answer, image_ids, related)
+            self._train.add(name, related)
+
+    def _names(self, numbers: Sequence[int]) -> list[str]:
+        return [pair_id(self._short, number) for number in numbers]
+
+
+@contextmanager
+def mimicit_files(
+    folder: Path, *, short: str, meta: InstructionsMeta, relations: Relations
+) -> Iterator[MimicitWriter]:
+    """A writer of `<SHORT>_instructions.json` and `<SHORT>_train.json`.
+
+    The files are put in place when the block ends without an error.
+    """
+    with (
+        instructions_file(instructions_path(folder, short), meta) as instructions,
+        _train_file(train_path(folder, short)) as train,
+    ):
+        yield MimicitWriter(short, instructions, train, relations)
+
+
 def write_mimicit(
     folder: Path,
     *,
@@ -38,44 +92,20 @@ def write_mimicit(
     facts: Callable[[], Iterable[QueryFacts]],
     meta: InstructionsMeta,
 ) -> int:
-    """Writes `<SHORT>_instructions.json` and `<SHORT>_train.json`; gives the number of pairs.
+    """Writes both files from the run's `valid_output.json`; gives the number of pairs.
 
-    `valid` is the run's `valid_output.json`. `facts` opens the queries' facts, in the order of
-    that file, and is called up to three times. Memory grows only with the queries of sources that
-    were asked about more than once: two numbers each.
+    `facts` opens the queries' facts, in the order of that file, and is called up to three times.
+    Memory grows only with the queries of sources that were asked about more than once: two numbers
+    each.
 
     Raises ValueError where `valid` has a query that the facts don't have in its place; the
     earlier files then stay as they were.
     """
     relations = SameSource(valid, facts)
-    with (
-        instructions_file(instructions_path(folder, short), meta) as instructions,
-        _train_file(train_path(folder, short)) as train,
-    ):
-        for pair in _pairs(short, valid, facts(), relations):
-            instructions.add(pair)
-            train.add(pair.id, pair.related_ids)
-        return instructions.count
-
-
-def _pairs(
-    short: str, valid: Path, facts: Iterable[QueryFacts], relations: Relations
-) -> Iterator[Pair]:
-    @lru_cache(maxsize=_REMEMBERED_IDS)
-    def name(number: int) -> str:
-        return pair_id(short, number)
-
-    for group in number_pairs(valid, facts):
-        rows = zip(group.numbers, group.pairs, relations.of(group), strict=True)
-        for number, pair, related in rows:
-            yield Pair(
-                id=name(number),
-                query_id=group.facts.query_id,
-                instruction=pair.question,
-                answer=pair.answer,
-                image_ids=group.facts.image_ids,
-                related_ids=tuple(map(name, related)),
-            )
+    with mimicit_files(folder, short=short, meta=meta, relations=relations) as files:
+        for group in number_pairs(valid, facts()):
+            files.add(group.facts.source_id, group.facts.image_ids, group.pairs)
+        return files.count
 
 
 @contextmanager

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from syphus.core.errors import JournalDamaged, JournalError
-from syphus.journal.format import (
-    Record,
-    cost_of,
-    decode,
-    is_whole,
-    key_of,
-    kind_of,
-    most_cost_of,
-)
+from syphus.journal.format import Record, decode, is_whole, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import RawIOBase
     from pathlib import Path
 
-    from syphus.journal.format import Kind
+    from syphus.journal.format import Head, Kind
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,38 +43,35 @@ class JournalIndex:
     cost: float = 0.0
     whole_bytes: int = 0
     torn_bytes: int = 0
-    _unended: dict[int, list[float]] = field(default_factory=dict)
+    _unended: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
-    def add(self, line: bytes, kind: Kind, offset: int, skip: frozenset[Kind]) -> None:
-        """Takes note of one whole line."""
-        number = int(key_of(line), 16)
+    def add(self, head: Head, offset: int, skip: frozenset[Kind]) -> None:
+        """Takes note of the line that begins at `offset`."""
+        key, kind, cost = head[:3]
         if kind == "sent":
-            self.open_sends.add(number)
-            self._unended.setdefault(number, []).append(most_cost_of(line))
+            self.open_sends.add(key)
+            self._unended[key] = (*self._unended.get(key, ()), cost)
             return
-        self.open_sends.discard(number)
+        self.open_sends.discard(key)
         if kind != "failed":
-            self._end(number)
+            self._end(key)
         if kind in ("reply", "truncated"):
-            usage, cost = cost_of(line)
             self.replies += 1
-            self.prompt_tokens += usage.prompt_tokens
-            self.completion_tokens += usage.completion_tokens
-            self.cached_tokens += usage.cached_tokens
+            self.prompt_tokens += head.prompt_tokens
+            self.completion_tokens += head.completion_tokens
+            self.cached_tokens += head.cached_tokens
             self.cost += cost
         if kind in skip:
-            self.outcomes.pop(number, None)
+            self.outcomes.pop(key, None)
         elif kind != "not_billed":
-            if number in self.outcomes:
-                self.earlier.setdefault(number, []).append(self.outcomes[number])
-            self.outcomes[number] = offset
+            if key in self.outcomes:
+                self.earlier.setdefault(key, []).append(self.outcomes[key])
+            self.outcomes[key] = offset
 
-    def _end(self, number: int) -> None:
-        unended = self._unended.get(number)
-        if unended:
-            unended.remove(min(unended))
-            if not unended:
-                del self._unended[number]
+    def _end(self, key: int) -> None:
+        unended = self._unended.pop(key, ())
+        if len(unended) > 1:
+            self._unended[key] = tuple(sorted(unended)[1:])
 
     @property
     def lost_sends(self) -> int:
@@ -93,54 +83,54 @@ class JournalIndex:
         """The most, in US dollars, that attempts without a reply may have cost."""
         return sum(map(sum, self._unended.values()))
 
-    def all_of(self, number: int) -> list[int]:
+    def all_of(self, key: int) -> list[int]:
         """The offsets of every outcome of a key, in order."""
-        last = self.outcomes.get(number)
-        return [] if last is None else [*self.earlier.get(number, ()), last]
+        last = self.outcomes.get(key)
+        return [] if last is None else [*self.earlier.get(key, ()), last]
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    rest: list[bytes] = []
-    while block := file.read(_BLOCK):
-        first, newline, more = block.partition(b"\n")
-        rest.append(first)
-        if not newline:
-            continue
-        yield b"".join(rest) + b"\n"
-        lines = more.split(b"\n")
-        rest = [lines.pop()]
-        for line in lines:
-            yield line + b"\n"
-    if last := b"".join(rest):
-        yield last
-
-
-def scan(path: Path, on_line: Callable[[bytes, Kind, int], None]) -> tuple[int, int]:
-    """Calls `on_line(line, kind, offset)` for every line; returns whole bytes and torn bytes.
+def scan(path: Path, on_line: Callable[[bytearray, Head, int], None]) -> tuple[int, int]:
+    """Calls `on_line(line, head, offset)` for every line; returns whole bytes and torn bytes.
 
     Raises JournalDamaged at the first line that isn't what was written, unless it is the last and
     unfinished: that is what a killed process leaves, and it was never told to anyone. Raises
     JournalError at the first line that another version wrote in a way of its own.
     """
     offset = 0
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         for line in _lines(file):
-            if not line.endswith(b"\n"):
-                if is_whole(line[:-1] + b"\n"):
+            if not is_whole(line):
+                if line.endswith(b"\n") or is_whole(line[:-1] + b"\n"):
                     raise _damage(path, offset)
                 if not is_whole(line + b"\n"):
                     return offset, len(line)
-            elif not is_whole(line):
-                raise _damage(path, offset)
-            kind = kind_of(line)
-            if kind is None:
+            head = read_head(line)
+            if head is None:
                 raise JournalError(
                     f"{path}: another version of Syphus wrote the line at byte {offset}, and this "
                     "one can't read it. Go on with that version, or choose another --output_dir."
                 )
-            on_line(line, kind, offset)
+            on_line(line, head, offset)
             offset += len(line)
     return offset, 0
+
+
+def _lines(file: RawIOBase) -> Iterator[bytearray]:
+    """The lines of a file, read into one block that is reused: three times as fast as `file`."""
+    block, filled = bytearray(_BLOCK), 0
+    while read := file.readinto(memoryview(block)[filled:]):
+        filled += read
+        start = 0
+        while stop := block.find(b"\n", start, filled) + 1:
+            yield block[start:stop]
+            start = stop
+        rest = block[start:filled]
+        if not start:
+            block = bytearray(2 * len(block))
+        block[: len(rest)] = rest
+        filled = len(rest)
+    if filled:
+        yield block[:filled]
 
 
 def _damage(path: Path, offset: int) -> JournalDamaged:
@@ -164,7 +154,7 @@ def read_index(path: Path, *, skip: frozenset[Kind] = frozenset()) -> JournalInd
     if not path.exists():
         return index
     index.whole_bytes, index.torn_bytes = scan(
-        path, lambda line, kind, offset: index.add(line, kind, offset, skip)
+        path, lambda _, head, offset: index.add(head, offset, skip)
     )
     return index
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from syphus.core.records import Pair, QuestionAnswer
 from syphus.export.instructions import InstructionsMeta, read_instructions
-from syphus.export.mimicit import instructions_path, write_mimicit
+from syphus.export.mimicit import instructions_path, mimicit_files, write_mimicit
 from syphus.export.numbering import QueryFacts, number_pairs
+from syphus.export.relations import EachAlone
 from syphus.export.results import VALID, Answered, ResultCounts, write_results
 from syphus.export.summary import RunSummary, write_summary
 from syphus.export.translated import PairTranslations, write_translated
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from syphus.core.events import Snapshot
     from syphus.core.records import Parsed, Query
+    from syphus.export.mimicit import MimicitWriter
     from syphus.export.queries import QuerySpool
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
@@ -64,17 +66,23 @@ class Outputs:
             self._write_translated(meta)
             tally = self._generation.tally
             return ResultCounts(queries=tally.read, productive=tally.valid, valid=tally.pairs)
-        counts = write_results(self._folder, self._answers())
         if self._dataset.free_text:
-            return counts
-        write_mimicit(
-            self._folder,
-            short=self._dataset.short,
-            valid=self._folder / VALID,
-            facts=self._facts,
-            meta=meta,
-        )
+            return write_results(self._folder, self._answers())
+        counts = self._write_pairs(meta)
         self._write_translated(meta)
+        return counts
+
+    def _write_pairs(self, meta: InstructionsMeta) -> ResultCounts:
+        """Writes all in one pass, unless related pairs may stand far behind each other."""
+        short = self._dataset.short
+        if not self._plan.source.renamed:
+            with mimicit_files(
+                self._folder, short=short, meta=meta, relations=EachAlone()
+            ) as files:
+                return write_results(self._folder, self._adding_to(files))
+        counts = write_results(self._folder, self._answers())
+        valid = self._folder / VALID
+        write_mimicit(self._folder, short=short, valid=valid, facts=self._facts, meta=meta)
         return counts
 
     def _write_translated(self, meta: InstructionsMeta) -> None:
@@ -143,6 +151,13 @@ class Outputs:
         for query, offset in pairs:
             if offset != UNANSWERED:
                 yield self._answered(query, offset)
+
+    def _adding_to(self, files: MimicitWriter) -> Iterator[Answered]:
+        for answer in self._answers():
+            yield answer
+            if answer.parsed is not None and answer.parsed.pairs:
+                query = answer.query
+                files.add(query.source_id, images_of(self._dataset, query), answer.parsed.pairs)
 
     def _answered(self, query: Query, offset: int) -> Answered:
         if offset == NOTHING_TO_ASK:

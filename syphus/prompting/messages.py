@@ -47,9 +47,13 @@ class Assembler:
         """The identity of the prefix with `rest` behind it, whatever model is asked."""
         return self._prefix_identity.of(rest)
 
+    def key_of(self, query_id: str, text: str) -> str:
+        """The key of `ask(query_id, text)`, for a fifth of what the request costs."""
+        return journal_key(query_id, self._identity.of(_first_turn(text)))
+
     def ask(self, query_id: str, text: str, *, position: int) -> Request:
         """The first request for a query."""
-        rest = b',{"content":' + canonical_json(text) + b',"role":"user"}]'
+        rest = _first_turn(text)
         return self._request(query_id, rest, position=position, turn=0)
 
     def ask_again(
@@ -78,3 +82,7 @@ class Assembler:
             position=position,
             turn=turn,
         )
+
+
+def _first_turn(text: str) -> bytes:
+    return b',{"content":' + canonical_json(text) + b',"role":"user"}]'

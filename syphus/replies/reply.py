@@ -6,6 +6,7 @@ from syphus.core.records import Parsed, Rejected
 from syphus.replies import reasons
 from syphus.replies.json_data import begins_with_json, find_json
 from syphus.replies.json_pairs import parse_json
+from syphus.replies.plain_pairs import parse_plain
 from syphus.replies.text_pairs import parse_text
 
 
@@ -25,6 +26,11 @@ def parse_reply(
         response = refusal or text or ""
         rejected = Rejected(response=response, reason=withheld or reasons.NO_CONTENT)
         return Parsed(rejected=(rejected,), truncated=truncated)
+    plain = None if truncated else parse_plain(text)
+    return plain or _parse_any(text, truncated=truncated)
+
+
+def _parse_any(text: str, *, truncated: bool) -> Parsed:
     start = begins_with_json(text)
     as_json = parse_json(text[start:], truncated=truncated) if start >= 0 else None
     if as_json is not None and as_json.pairs:

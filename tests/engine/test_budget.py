@@ -25,7 +25,7 @@ from syphus.journal.format import (
     encode_not_billed,
     encode_reply,
     encode_sent,
-    kind_of,
+    read_head,
 )
 from syphus.journal.reader import JournalIndex
 
@@ -161,9 +161,9 @@ class Journal:
         """What a resume reads."""
         index = JournalIndex()
         for number, line in enumerate(self.lines):
-            kind = kind_of(line)
-            assert kind is not None
-            index.add(line, kind, number, frozenset())
+            head = read_head(line)
+            assert head is not None
+            index.add(head, number, frozenset())
         return index
 
 

@@ -69,7 +69,7 @@ def read(path: Path, content: bytes) -> Found:
     path.write_bytes(content)
     found = Found()
     try:
-        whole, found.torn = scan(path, lambda line, _kind, _offset: found.lines.append(line))
+        whole, found.torn = scan(path, lambda line, _head, _at: found.lines.append(bytes(line)))
     except JournalDamaged as damage:
         found.refused_at, found.said = damage.offset, str(damage)
     else:

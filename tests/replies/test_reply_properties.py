@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syphus.replies import parse_reply
+from syphus.replies.plain_pairs import parse_plain
+from syphus.replies.text_pairs import parse_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,3 +195,33 @@ def test_no_text_is_lost(marks: list[str], finish: str) -> None:
 
     for n in range(len(marks)):
         assert any(f"word{n}w" in piece for piece in kept)
+
+
+PLAIN_LINES = st.sampled_from(
+    [
+        *("Question: {}", "Question: {}", "Answer: {}", "Answer: {}", "Question:{}", "Answer:\t{}"),
+        *("Question: {} ", "Answer: {}\r", "Answer: {}-", "Answer: {}```", "Question: ---", ""),
+        *("Answer: same", "Question: same", "{}", "Q: {}", "Answer 1: {}", "Answer: \u3000", " "),
+        *("Question: {}\n", "Answer: {}\n", "answer: {}", "Answer: Answer: {}", "Answer: {}\u2028"),
+    ]
+)
+
+
+@settings(deadline=None)
+@given(lines=st.lists(st.tuples(PLAIN_LINES, LINE), max_size=8))
+def test_the_quick_way_reads_what_the_other_reads(lines: list[tuple[str, str]]) -> None:
+    """A reply that is plain enough for the quick way gives what the reader of any labels gives."""
+    text = "\n".join(template.format(line) for template, line in lines)
+    plain = parse_plain(text)
+
+    assert plain is None or plain == parse_text(text, truncated=False)
+
+
+@given(pairs=st.lists(st.tuples(LINE, LINE), min_size=1, max_size=5, unique=True))
+def test_plain_replies_go_the_quick_way(pairs: Pairs) -> None:
+    """One line each and nothing else: read without looking for anything else."""
+    lines = [(f"{question}?", f"{answer}.") for question, answer in pairs]
+    parsed = parse_plain(TEXT_STYLES["plain"](lines))
+
+    assert parsed is not None
+    assert [(pair.question, pair.answer) for pair in parsed.pairs] == lines
