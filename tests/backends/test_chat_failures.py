@@ -10,10 +10,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from syphus.backends.chat import ChatBackend
 from syphus.core.errors import ConnectionFailed, RequestError, TimedOut
+from syphus.core.records import Reply
+from syphus.testing import Script, ScriptedServer
 
 Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -204,3 +207,27 @@ def test_cancellation_passes(kit: Any) -> None:
             assert await backend.models() == []
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("policy", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_replies_that_came_while_the_process_was_stopped_are_kept(kit: Any, policy: Any) -> None:
+    """Ctrl-Z and a closed lid stop the process, not the server: what came is read after all.
+
+    The replies are larger than what one turn of the loop reads, and all deadlines have passed.
+    """
+    script = Script(latency=0.3, answer="x" * 600_000)
+
+    async def run() -> list[Reply]:
+        deployment = kit.deployment(base_url=server.base_url)
+        async with ChatBackend(deployment, connections=50, timeout=1.0) as backend:
+            asks = [
+                asyncio.create_task(backend.ask(kit.request(f"Photo {n}"), attempt=1))
+                for n in range(50)
+            ]
+            await asyncio.sleep(0.2)
+            time.sleep(2.0)  # noqa: ASYNC251 - stops the loop as SIGSTOP does
+            return await asyncio.gather(*asks)
+
+    with ScriptedServer(script) as server, asyncio.Runner(loop_factory=policy) as runner:
+        assert len(runner.run(run())) == 50
+        assert server.log.requests == 50

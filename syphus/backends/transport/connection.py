@@ -11,6 +11,9 @@ from syphus.backends.transport.reading import AnswerReader
 if TYPE_CHECKING:
     from syphus.backends.transport.reading import Answer
 
+# Seconds; the event loop reads every socket at least once in them.
+_LAST_LOOK = 0.1
+
 
 class Connection(asyncio.Protocol):
     """Sends a request and waits for its answer, again and again while both sides keep it open.
@@ -25,6 +28,7 @@ class Connection(asyncio.Protocol):
         self._reader = AnswerReader()
         self._transport: asyncio.Transport
         self._waiting: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle
         self.idle_until = self._loop.time() + self._reader.idle_seconds
         self.lost: asyncio.Future[None] = self._loop.create_future()
 
@@ -73,22 +77,22 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(head + b"\r\n")
         # A third of the cost of asyncio.timeout.
-        timer = self._loop.call_at(deadline, self._expire)
+        self._timer = self._loop.call_at(deadline, self._look_again)
         try:
             await self._waiting
             return reader.result()
         finally:
-            timer.cancel()
+            self._timer.cancel()
             self._waiting = None
             # A server that answers before it has read everything won't find the next request.
-            if (
-                reader.is_expecting
-                or not reader.is_kept
-                or self._transport.get_write_buffer_size()
-            ):
+            if reader.is_expecting or not reader.is_kept or self._transport.get_write_buffer_size():
                 self.abort()
             else:
                 self.idle_until = self._loop.time() + reader.idle_seconds
+
+    def _look_again(self) -> None:
+        """A process that was stopped finds its deadlines passed before it has read what came."""
+        self._timer = self._loop.call_later(_LAST_LOOK, self._expire)
 
     def _expire(self) -> None:
         self._reader.fail(DeadlinePassed(sent=True))
