@@ -347,14 +347,15 @@ class TestEmbeddedModel:
         assert told.count("--languages none") == 1
         assert not list(tmp_path.rglob("*_instructions_*.json"))
 
-    def test_by_name_it_runs_and_most_is_refused(
+    def test_by_name_it_runs_and_what_is_refused_is_told(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """The checks do their work: little of it passes, the run says so and ends in order."""
+        """A model this small translates badly: a pair is in German or among the errors."""
         monkeypatch.chdir(tmp_path)
         words = ["run", "--name", "SpotTheDifference.change", "--backend", "local"]
         words += ["--languages", "de", "--slice_end", "2", "--no_progress", "--output_dir", "out"]
         words += ["--max_reasks", "0", "--max_tokens", "128", "--num_threads", "1"]
+        words += ["--temperature", "0"]
         assert run_app(words, root=ROOT) == 0
         printed = capsys.readouterr()
         out = tmp_path / "out"
@@ -366,7 +367,6 @@ class TestEmbeddedModel:
         assert pairs
         assert given.keys() <= pairs.keys()
         assert len(given) + len(refused) == len(pairs)
-        assert len(refused) > len(given)
         assert (found["translated"], found["missing"]) == (len(given), len(refused))
         assert all(one["error_message"] for one in refused)
         assert read["run.json"]["state"] == "finished"
