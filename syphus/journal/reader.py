@@ -48,7 +48,7 @@ class JournalIndex:
 
     def add(self, head: Head, offset: int, skip: frozenset[Kind]) -> None:
         """Takes note of the line that begins at `offset`."""
-        key, kind, cost = head[:3]
+        key, kind, cost, prompt, completion, cached = head
         if kind == "sent":
             self.open_sends.add(key)
             self._unended[key] = (*self._unended.get(key, ()), cost)
@@ -58,9 +58,9 @@ class JournalIndex:
             self._end(key)
         if kind in ("reply", "truncated"):
             self.replies += 1
-            self.prompt_tokens += head.prompt_tokens
-            self.completion_tokens += head.completion_tokens
-            self.cached_tokens += head.cached_tokens
+            self.prompt_tokens += prompt
+            self.completion_tokens += completion
+            self.cached_tokens += cached
             self.cost += cost
         if kind in skip:
             self.outcomes.pop(key, None)
