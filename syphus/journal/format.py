@@ -23,13 +23,14 @@ import zlib
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from math import isfinite
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import orjson
 
 from syphus.core.records import Failure, Reply, Request, Usage
 
 Kind: TypeAlias = Literal["sent", "not_billed", "reply", "truncated", "failed"]
+Head: TypeAlias = tuple[int, Kind, float, int, int, int]
 
 _KIND_AT = 50
 _TAIL = b',"crc":"%08x"}\n'
@@ -58,21 +59,6 @@ class Record:
     languages: tuple[str, ...] = ()
     reply: Reply | None = None
     failure: Failure | None = None
-
-
-class Head(NamedTuple):
-    """What a resume needs of a line. `key` is the 128 bits of its key.
-
-    `cost` is in US dollars: what a reply cost (0 where no price was known), or the most that the
-    attempt of a `sent` line may cost. The tokens are those of a reply.
-    """
-
-    key: int
-    kind: Kind
-    cost: float
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
 
 
 def _seal(key: str, kind: Kind, rest: str) -> bytes:
@@ -150,16 +136,19 @@ def is_whole(line: bytes | bytearray) -> bool:
 
 
 def read_head(line: bytes | bytearray) -> Head | None:
-    """The head of a whole line; None where another version wrote it in a way of its own."""
+    """What a resume needs of a whole line; None where another version wrote it in a way of its own.
+
+    The 128 bits of its key; its kind; US dollars: what a reply cost (0 where no price was known),
+    or the most that the attempt of a `sent` line may cost; prompt, completion and cached tokens.
+    """
     found = _HEAD.match(line)
     if found is None:
         return None
     key, kind, most_cost, prompt, completion, cached, cost = found.groups()
-    number, known = int(key, 16), _KINDS[kind]
     if prompt is None:
-        return Head(number, known, float(most_cost or 0))
-    tokens = (int(prompt), int(completion), int(cached))
-    return Head(number, known, 0.0 if cost == b"null" else float(cost), *tokens)
+        return int(key, 16), _KINDS[kind], float(most_cost or 0), 0, 0, 0
+    paid = 0.0 if cost == b"null" else float(cost)
+    return int(key, 16), _KINDS[kind], paid, int(prompt), int(completion), int(cached)
 
 
 def decode(line: bytes) -> Record:

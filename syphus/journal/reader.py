@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from syphus.core.errors import JournalDamaged, JournalError
 from syphus.journal.format import Record, decode, is_whole, read_head
+from syphus.journal.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ _BLOCK = 1 << 20
 
 @dataclass(slots=True, kw_only=True)
 class JournalIndex:
-    """Where the outcome of each request stands. Grows by some 160 bytes a request.
+    """Where the outcome of each request stands. Grows by some 30 bytes a request.
 
     `outcomes` maps a key (its 128 bits as an integer) to the offset of its last outcome,
     `earlier` to those before it, where there are any.
@@ -33,7 +34,7 @@ class JournalIndex:
     `torn_bytes` is the length of an unfinished last line, which isn't part of the journal.
     """
 
-    outcomes: dict[int, int] = field(default_factory=dict)
+    outcomes: Places = field(default_factory=Places)
     earlier: dict[int, list[int]] = field(default_factory=dict)
     open_sends: set[int] = field(default_factory=set)
     replies: int = 0
@@ -47,7 +48,7 @@ class JournalIndex:
 
     def add(self, head: Head, offset: int, skip: frozenset[Kind]) -> None:
         """Takes note of the line that begins at `offset`."""
-        key, kind, cost = head[:3]
+        key, kind, cost, prompt, completion, cached = head
         if kind == "sent":
             self.open_sends.add(key)
             self._unended[key] = (*self._unended.get(key, ()), cost)
@@ -57,16 +58,16 @@ class JournalIndex:
             self._end(key)
         if kind in ("reply", "truncated"):
             self.replies += 1
-            self.prompt_tokens += head.prompt_tokens
-            self.completion_tokens += head.completion_tokens
-            self.cached_tokens += head.cached_tokens
+            self.prompt_tokens += prompt
+            self.completion_tokens += completion
+            self.cached_tokens += cached
             self.cost += cost
         if kind in skip:
             self.outcomes.pop(key, None)
         elif kind != "not_billed":
-            if key in self.outcomes:
-                self.earlier.setdefault(key, []).append(self.outcomes[key])
-            self.outcomes[key] = offset
+            before = self.outcomes.put(key, offset)
+            if before is not None:
+                self.earlier.setdefault(key, []).append(before)
 
     def _end(self, key: int) -> None:
         unended = self._unended.pop(key, ())
@@ -85,7 +86,7 @@ class JournalIndex:
 
     def all_of(self, key: int) -> list[int]:
         """The offsets of every outcome of a key, in order."""
-        last = self.outcomes.get(key)
+        last = self.outcomes.find(key)
         return [] if last is None else [*self.earlier.get(key, ()), last]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
+from collections import deque
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -36,8 +37,11 @@ READY = -3
 NOTHING_TO_ASK_FAILURE = Failure(
     kind="empty_query", message="there is nothing to ask about: the text is empty", attempts=0
 )
-_CHUNK = 64
+# A thread is asked for queries: with 64 at a time the handing over took a third of a resume.
+_CHUNK = 512
 _CHUNK_SECONDS = 0.05
+_TURN_SECONDS = 0.005
+_MOST_AT_ONCE = 64
 _READ_ON_SECONDS = 15.0
 _LONGEST_REPEATED = 8000
 
@@ -81,6 +85,7 @@ class Generation:
         self.tally = Tally()
         self._dataset = dataset
         self._queries = queries
+        self._taken: deque[Query] = deque()
         self._assembler = assembler
         self._spool = spool
         self._outcomes = journal.index.outcomes
@@ -103,13 +108,13 @@ class Generation:
         An error of the plugin in mid-run stops the sending; what was answered stays.
         """
         try:
-            while chunk := await asyncio.to_thread(_take, self._queries):
-                yield list(self._first_requests(chunk))
+            while self._taken or await self._take():
+                async for requests in _in_turns(self._first_requests()):
+                    yield requests
             self.total = self.tally.read
             self._exhausted = True
-            for requests in self._second_requests():
+            async for requests in _in_turns(self._second_requests()):
                 yield requests
-                await asyncio.sleep(0)
         except InputError as error:
             if not self._engine.counts.sent and self._engine.stopped_by is None:
                 raise
@@ -136,55 +141,61 @@ class Generation:
         """Whether every query of the data set was read."""
         return self._exhausted
 
-    def _first_requests(self, chunk: Sequence[Query]) -> Iterator[Request]:
-        for query in chunk:
-            position = len(self.offsets)
-            text = message_for(self._dataset, query)
-            images_of(self._dataset, query)
-            self._spool.add(query)
-            self.tally.read += 1
-            if (ready := ready_pairs(self._dataset, query)) is not None:
-                self.offsets.append(READY)
-                yield from self._take_ready(position, query, ready)
-                continue
-            if not text.strip() and not query.images:
-                self.offsets.append(NOTHING_TO_ASK)
-                self.tally.empty += 1
-                continue
-            if self._outcomes:
-                # Taken out: a million of them and of the names of queries don't stand side by side.
-                key = int(self._assembler.key_of(query.id, text), 16)
-                offset = self._outcomes.pop(key, UNANSWERED)
-                self.offsets.append(offset)
-                if offset != UNANSWERED:
-                    self.tally.restored += 1
-                    continue
-            else:
-                self.offsets.append(UNANSWERED)
-            if self._send:
-                self._asking[position] = query
-                yield self._assembler.ask(query.id, text, position=position)
+    async def _take(self) -> bool:
+        """Takes the next chunk: short where the plugin is slow, so that asking doesn't wait."""
+        self._taken.extend(await asyncio.to_thread(_take, self._queries))
+        return bool(self._taken)
 
-    def _take_ready(self, position: int, query: Query, pairs: Sequence[Pair]) -> Iterator[Request]:
+    def _first_requests(self) -> Iterator[Sequence[Request]]:
+        while self._taken:
+            yield self._first_request(self._taken.popleft())
+
+    def _first_request(self, query: Query) -> Sequence[Request]:
+        position = len(self.offsets)
+        text = message_for(self._dataset, query)
+        images_of(self._dataset, query)
+        self._spool.add(query)
+        self.tally.read += 1
+        if (ready := ready_pairs(self._dataset, query)) is not None:
+            self.offsets.append(READY)
+            return self._take_ready(position, query, ready)
+        if not text.strip() and not query.images:
+            self.offsets.append(NOTHING_TO_ASK)
+            self.tally.empty += 1
+            return ()
+        offset = self._restore(query, text)
+        self.offsets.append(offset)
+        if offset != UNANSWERED:
+            self.tally.restored += 1
+        elif self._send:
+            self._asking[position] = query
+            return (self._assembler.ask(query.id, text, position=position),)
+        return ()
+
+    def _restore(self, query: Query, text: str) -> int:
+        """Where the journal has the outcome of a query's first request."""
+        if not self._outcomes:
+            return UNANSWERED
+        key = int(self._assembler.key_of(query.id, text), 16)
+        offset = self._outcomes.find(key)
+        return UNANSWERED if offset is None else offset
+
+    def _take_ready(self, position: int, query: Query, pairs: Sequence[Pair]) -> Sequence[Request]:
         self.tally.valid += 1
         self.tally.pairs += len(pairs)
-        if self._translating is not None:
-            texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in pairs]
-            yield from self._translating.begin(position, query.id, texts)
+        if self._translating is None:
+            return ()
+        texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in pairs]
+        return self._translating.begin(position, query.id, texts)
 
-    def _second_requests(self) -> Iterator[list[Request]]:
+    def _second_requests(self) -> Iterator[Sequence[Request]]:
         """Judges what earlier sittings left, in order; asks again what gave no pair."""
         if not self.tally.restored:
             return
-        requests: list[Request] = []
         queries = islice(self._spool.queries(), len(self.offsets))
         for position, query in enumerate(queries):
             if 0 <= self.offsets[position] < self._restored_below:
-                requests += self._follow_up(position, query)
-            if position % _CHUNK == 0:
-                yield requests
-                requests = []
-        yield requests
+                yield self._follow_up(position, query)
 
     def _follow_up(self, position: int, query: Query) -> list[Request]:
         """Walks from a query's first reply over its correcting turns to the last in the journal.
@@ -204,7 +215,7 @@ class Generation:
                 text = message_for(self._dataset, query)
                 first = request = self._assembler.ask(query.id, text, position=position)
             again = self._ask_again(request, text, record.reply, verdict)
-            offset = self._outcomes.get(int(again.key, 16)) if again else None
+            offset = self._outcomes.find(int(again.key, 16)) if again else None
             if again is not None and offset is not None:
                 request, self.offsets[position] = again, offset
                 continue
@@ -273,7 +284,6 @@ def _stop_for(error: InputError) -> StoppedEarly:
 
 
 def _take(queries: Iterator[Query]) -> list[Query]:
-    """The next chunk: short where the plugin is slow, so that asking doesn't wait for it."""
     until = time.monotonic() + _CHUNK_SECONDS
     chunk = []
     for query in islice(queries, _CHUNK):
@@ -281,3 +291,17 @@ def _take(queries: Iterator[Query]) -> list[Query]:
         if time.monotonic() > until:
             break
     return chunk
+
+
+async def _in_turns(found: Iterator[Sequence[Request]]) -> AsyncIterator[Sequence[Request]]:
+    """What is found, a few milliseconds at a time: in between, sending and answers go on."""
+    requests: list[Request] = []
+    until = time.monotonic() + _TURN_SECONDS
+    for more in found:
+        requests += more
+        if len(requests) >= _MOST_AT_ONCE or time.monotonic() > until:
+            yield requests
+            await asyncio.sleep(0)
+            requests = []
+            until = time.monotonic() + _TURN_SECONDS
+    yield requests
