@@ -92,7 +92,7 @@ async def backend_for(handler: Handler, **settings: Any) -> AsyncIterator[ChatBa
 
 
 @asynccontextmanager
-async def listen(treat: Treat, **settings: Any) -> AsyncIterator[int]:
+async def listen(treat: Treat, *, host: str = "127.0.0.1", **settings: Any) -> AsyncIterator[int]:
     """A server that treats each connection so, byte by byte; gives its port."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,7 +107,7 @@ async def listen(treat: Treat, **settings: Any) -> AsyncIterator[int]:
         tasks.discard(task)
 
     tasks: set[asyncio.Task[Any]] = set()
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, **settings)
+    server = await asyncio.start_server(connected, host, 0, **settings)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -165,10 +165,11 @@ class _Tunnel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Reads until the end of the head."""
         self._head += data
-        if b"\r\n\r\n" not in self._head and len(self._head) < _MOST_HEAD:
+        is_whole = b"\r\n\r\n" in self._head
+        if not is_whole and len(self._head) < _MOST_HEAD:
             return
         status = _STATUS.match(self._head)
-        if status is None:
+        if status is None or not is_whole:
             self._refuse(NoConnection("the proxy's answer isn't HTTP"))
         elif int(status[1]) not in _OPENED:
             self._refuse(ProxyRefused(int(status[1])))
