@@ -108,14 +108,6 @@ _MAYBE_BILLED_STATUSES = frozenset({408, 504, 524})
 # Azure may charge for a prompt that it read before refusing it, says its page on costs.
 _MAYBE_BILLED_KINDS = (ContentFiltered, ContextTooLong)
 
-# The first that fits counts: failure, kind, whether the request had been sent.
-_TRANSPORT_FAILURES: tuple[tuple[type[TransportError], type[RequestError], bool], ...] = (
-    (ConnectTimedOut, TimedOut, False),
-    (NoConnection, ConnectionFailed, False),
-    (DeadlinePassed, TimedOut, True),
-    (TransportError, ConnectionFailed, True),
-)
-
 
 def http_error(
     status: int,
@@ -172,18 +164,19 @@ def transport_error(exc: TransportError, *, secrets: Iterable[str] = ()) -> Requ
     connection. Nothing was sent then; afterwards the attempt may have been billed.
     """
     message = show(str(exc), secrets=secrets)
-    if isinstance(exc, ProxyRefused) and exc.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return AccessDenied(message)
-    if isinstance(exc, AnswerTooLarge):
-        message = (
-            f"a reply of over {exc.most / (1 << 20):.1f} MiB, more than any completion of "
-            "the tokens allowed"
-        )
-        return MalformedReply(message, status=exc.status, maybe_billed=True)
-    kind, sent = next(
-        (kind, sent) for failure, kind, sent in _TRANSPORT_FAILURES if isinstance(exc, failure)
-    )
-    return kind(message, maybe_billed=sent)
+    match exc:
+        case ProxyRefused(status=HTTPStatus.PROXY_AUTHENTICATION_REQUIRED):
+            return AccessDenied(message)
+        case ConnectTimedOut():
+            return TimedOut(message)
+        case NoConnection():
+            return ConnectionFailed(message)
+        case DeadlinePassed():
+            return TimedOut(message, maybe_billed=exc.sent)
+        case AnswerTooLarge():
+            return MalformedReply(message, status=exc.status, maybe_billed=True)
+        case _:
+            return ConnectionFailed(message, maybe_billed=True)
 
 
 def _kind_by_code(

@@ -51,7 +51,7 @@ async def open_lanes(
 async def _open_lane(
     deployment: Deployment, settings: Settings, stack: AsyncExitStack, observer: Observer
 ) -> Lane:
-    from syphus.backends.chat import ChatBackend  # noqa: PLC0415 - aiohttp takes 160 ms
+    from syphus.backends.chat import ChatBackend  # noqa: PLC0415 - not needed by --help
 
     provider = None
     if deployment.entra_identity:
@@ -100,7 +100,7 @@ async def name_models(
 
 
 async def _name_model(deployment: Deployment, settings: Settings, observer: Observer) -> Deployment:
-    from syphus.backends.chat import ChatBackend  # noqa: PLC0415 - aiohttp takes 160 ms
+    from syphus.backends.chat import ChatBackend  # noqa: PLC0415 - not needed by --help
 
     try:
         async with ChatBackend(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 from pydantic import SecretStr
 
@@ -19,6 +23,7 @@ from syphus.core.records import Request, RequestShape, Sampling
 
 KEY = "sk-test-0123456789abcdef"
 SCHEMA = canonical_json({"type": "json_schema", "json_schema": {"name": "x", "schema": {}}})
+Treat = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -86,6 +91,47 @@ async def backend_for(handler: Handler, **settings: Any) -> AsyncIterator[ChatBa
             yield backend
 
 
+@asynccontextmanager
+async def listen(treat: Treat, *, host: str = "127.0.0.1", **settings: Any) -> AsyncIterator[int]:
+    """A server that treats each connection so, byte by byte; gives its port."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await treat(reader, writer)
+        writer.transport.abort() if task.cancelling() else writer.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
+        tasks.discard(task)
+
+    tasks: set[asyncio.Task[Any]] = set()
+    server = await asyncio.start_server(connected, host, 0, **settings)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await server.wait_closed()
+
+
+async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """The head and the body of the next request."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"\r\nContent-Length: (\d+)\r\n", head)
+    return head, await reader.readexactly(int(length[1])) if length else b""
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Runs a coroutine on each of the loops that Syphus may run on."""
+    return uvloop.run if request.param == "uvloop" else asyncio.run
+
+
 @pytest.fixture(scope="session")
 def kit() -> SimpleNamespace:
     """The functions above: a test can't import a conftest."""
@@ -96,5 +142,7 @@ def kit() -> SimpleNamespace:
         request=make_request,
         completion=make_completion,
         serve=serve,
+        listen=listen,
+        read_request=read_request,
         backend=backend_for,
     )

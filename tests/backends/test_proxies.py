@@ -52,3 +52,12 @@ def test_socks_is_refused(env: pytest.MonkeyPatch) -> None:
     env.setenv("ALL_PROXY", "socks5://proxy:1080")
     with pytest.raises(SettingsError, match="NO_PROXY"):
         proxy_for("https://api.openai.com/v1")
+
+
+@pytest.mark.parametrize("proxy", ["http://me:pa/ss@proxy:3128", "http://proxy:port", "http://"])
+def test_what_is_no_address_is_refused(env: pytest.MonkeyPatch, proxy: str) -> None:
+    """A mistyped proxy is said before anything is sent, and its password isn't repeated."""
+    env.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(SettingsError, match="is no address") as caught:
+        proxy_for("https://api.openai.com/v1")
+    assert "pa" not in str(caught.value).replace("is no address", "")

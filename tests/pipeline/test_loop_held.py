@@ -1,4 +1,4 @@
-"""Sending goes on beside whatever is parsed, checked and read again: the loop is never held long."""
+"""Sending goes on beside whatever is parsed, checked and read again: the loop is not held."""
 
 from __future__ import annotations
 

@@ -11,14 +11,12 @@ from syphus.backends.transport.reading import AnswerReader
 if TYPE_CHECKING:
     from syphus.backends.transport.reading import Answer
 
-# Seconds; the event loop reads every socket at least once in them.
-_LAST_LOOK = 0.1
-
 
 class Connection(asyncio.Protocol):
     """Sends a request and waits for its answer, again and again while both sides keep it open.
 
-    Another exchange may begin until `idle_until`, in the loop's time. `lost` is done when the
+    Whoever owns it calls `expire` after `due`, in the loop's time: until then an answer must be
+    whole or, between two exchanges, the next request must have come. `lost` is done when the
     connection has ended. A body stands in memory before it is sent and is handed over whole, so
     nobody waits for the transport to take more.
     """
@@ -28,8 +26,7 @@ class Connection(asyncio.Protocol):
         self._reader = AnswerReader()
         self._transport: asyncio.Transport
         self._waiting: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle
-        self.idle_until = self._loop.time() + self._reader.idle_seconds
+        self.due = self._loop.time() + self._reader.idle_seconds
         self.lost: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -55,13 +52,21 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing has begun to close it."""
-        return not self._transport.is_closing()
+        """Whether it can carry another exchange."""
+        return self._reader.is_kept and not self._transport.is_closing()
 
     def abort(self) -> None:
         """Closes at once."""
-        self.idle_until = 0.0
+        self._reader.is_kept = False
         self._transport.abort()
+
+    def expire(self) -> None:
+        """What was due hasn't come."""
+        if self._waiting is None:
+            self.abort()
+        else:
+            self._reader.fail(DeadlinePassed(sent=True))
+            self._wake()
 
     async def exchange(self, head: bytes, body: bytes, *, most: int, deadline: float) -> Answer:
         """Sends `head`, which lacks its end, and `body`; gives the answer.
@@ -71,35 +76,23 @@ class Connection(asyncio.Protocol):
         """
         reader = self._reader
         reader.expect(most)
+        self.due = deadline
         self._waiting = self._loop.create_future()
         if body:
             self._transport.writelines((b"%bContent-Length: %d\r\n\r\n" % (head, len(body)), body))
         else:
             self._transport.write(head + b"\r\n")
-        # A third of the cost of asyncio.timeout.
-        self._timer = self._loop.call_at(deadline, self._look_again)
         try:
             await self._waiting
             return reader.result()
         finally:
-            self._timer.cancel()
             self._waiting = None
+            self.due = self._loop.time() + reader.idle_seconds
             # A server that answers before it has read everything won't find the next request.
             if reader.is_expecting or not reader.is_kept or self._transport.get_write_buffer_size():
                 self.abort()
-            else:
-                self.idle_until = self._loop.time() + reader.idle_seconds
-
-    def _look_again(self) -> None:
-        """A process that was stopped finds its deadlines passed before it has read what came."""
-        self._timer = self._loop.call_later(_LAST_LOOK, self._expire)
-
-    def _expire(self) -> None:
-        self._reader.fail(DeadlinePassed(sent=True))
-        self._wake()
 
     def _end(self, exc: Exception | None) -> None:
-        self.idle_until = 0.0
         self._reader.end(exc)
         self._wake()
 

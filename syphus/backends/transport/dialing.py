@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from aiohappyeyeballs import AddrInfoType, start_connection
 
 from syphus.backends.transport.connection import Connection
-from syphus.backends.transport.errors import ConnectTimedOut, NoConnection, ProxyRefused
+from syphus.backends.transport.errors import (
+    ConnectTimedOut,
+    DeadlinePassed,
+    NoConnection,
+    ProxyRefused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,20 +50,18 @@ class Dialer:
         self._lookup: asyncio.Task[list[AddrInfoType]] | None = None
         self._looked_up_at = 0.0
 
-    async def dial(self) -> Connection:
-        """A connection that takes requests for the origin. Raises NoConnection."""
+    async def dial(self, deadline: float) -> Connection:
+        """A connection that takes requests for the origin, before `deadline` in the loop's time.
+
+        Raises NoConnection, DeadlinePassed.
+        """
+        latest = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
-                sock = await self._connect()
-                try:
-                    if self._route.has_tunnel:
-                        connection = await self._open_tunnel(sock)
-                    else:
-                        _, connection = await self._attach(sock, Connection)
-                except BaseException:
-                    sock.close()
-                    raise
+            async with asyncio.timeout_at(min(latest, deadline)):
+                connection = await self._dial()
         except TimeoutError as exc:
+            if deadline < latest:
+                raise DeadlinePassed(sent=False) from exc
             raise ConnectTimedOut("no connection within the connect timeout") from exc
         if not connection.is_open:
             raise NoConnection(f"no connection to {self._next_hop.netloc}: it closed at once")
@@ -68,6 +71,17 @@ class Dialer:
         """Stops looking up the name."""
         if self._lookup is not None:
             self._lookup.cancel()
+
+    async def _dial(self) -> Connection:
+        sock = await self._connect()
+        try:
+            if self._route.has_tunnel:
+                return await self._open_tunnel(sock)
+            _, connection = await self._attach(sock, Connection)
+        except BaseException:
+            sock.close()
+            raise
+        return connection
 
     async def _connect(self) -> socket.socket:
         addresses = await self._addresses()
@@ -151,10 +165,11 @@ class _Tunnel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Reads until the end of the head."""
         self._head += data
-        if b"\r\n\r\n" not in self._head and len(self._head) < _MOST_HEAD:
+        is_whole = b"\r\n\r\n" in self._head
+        if not is_whole and len(self._head) < _MOST_HEAD:
             return
         status = _STATUS.match(self._head)
-        if status is None:
+        if status is None or not is_whole:
             self._refuse(NoConnection("the proxy's answer isn't HTTP"))
         elif int(status[1]) not in _OPENED:
             self._refuse(ProxyRefused(int(status[1])))

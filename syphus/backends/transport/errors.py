@@ -37,7 +37,7 @@ class DeadlinePassed(TransportError):
     """The exchange took longer than it may; `sent` says whether the request had been written."""
 
     def __init__(self, *, sent: bool) -> None:
-        super().__init__("no whole answer within the timeout")
+        super().__init__("no whole answer in time")
         self.sent = sent
 
 
@@ -50,9 +50,11 @@ class UnreadableAnswer(TransportError):
 
 
 class AnswerTooLarge(TransportError):
-    """The body is larger than the caller allowed; `status` is that of the answer."""
+    """The body has over `most` bytes; `status` is that of the answer."""
 
-    def __init__(self, most: int, status: int) -> None:
-        super().__init__(f"an answer of over {most / (1 << 20):.1f} MiB")
-        self.most = most
+    def __init__(self, most: int, *, status: int) -> None:
+        super().__init__(
+            f"a reply of over {most / (1 << 20):.1f} MiB, more than any completion of the tokens "
+            "allowed"
+        )
         self.status = status

@@ -132,13 +132,13 @@ class AnswerReader:
         if self._status == _SWITCHING:
             self.fail(UnreadableAnswer("the answer switches to another protocol"))
         elif int(self._told.get(b"content-length", 0)) > self._most:
-            self.fail(AnswerTooLarge(self._most, self._status))
+            self.fail(AnswerTooLarge(self._most, status=self._status))
 
     def on_body(self, data: bytes) -> None:
         """Keeps a piece of the body, as long as it stays within bounds."""
         self._size += len(data)
         if self._size > self._most:
-            self.fail(AnswerTooLarge(self._most, self._status))
+            self.fail(AnswerTooLarge(self._most, status=self._status))
         if self.is_expecting:
             self._pieces.append(data)
 
@@ -169,7 +169,7 @@ class AnswerReader:
                     self.fail(UnreadableAnswer(f"the answer can't be read: {exc}"))
                     return
                 if len(body) > self._most:
-                    self.fail(AnswerTooLarge(self._most, self._status))
+                    self.fail(AnswerTooLarge(self._most, status=self._status))
                     return
         self.is_expecting = False
         self._result = Answer(self._status, self._headers, body)
