@@ -1,4 +1,4 @@
-"""Sending goes on beside whatever is parsed, checked and read again: the loop is never held long."""
+"""Sending goes on beside whatever is parsed, checked and read: the loop is never held long."""
 
 from __future__ import annotations
 
@@ -65,9 +65,10 @@ def texts(photos: Callable[..., AbstractDataset]) -> Callable[[int], AbstractDat
 def test_checks_of_translations_do_not_hold_up_sending(
     job: Job, texts: Callable[[int], AbstractDataset]
 ) -> None:
-    """Replies of many texts, all of them checked while others are in flight."""
-    job.server.script = Script(answer=answer)
-    longest, turns = asyncio.run(longest_hold(job.syphus(texts(60), languages=LANGUAGES)))
+    """Replies of many texts that come together are checked while others are in flight."""
+    job.server.script = Script(answer=answer, latency=0.2)
+    syphus = job.syphus(texts(90), languages=LANGUAGES, num_threads=64)
+    longest, turns = asyncio.run(longest_hold(syphus))
     assert turns > 50
     assert longest < MOST_SECONDS
 
