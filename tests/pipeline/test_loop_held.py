@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from syphus import AbstractDataset, Syphus
+from syphus.pipeline.keeping import Kept, Reading
 from syphus.testing import Script, draw_answer
 from syphus.testing.translating import read_translation_request
 from syphus.translation.checks import check_translation
@@ -83,3 +84,27 @@ def test_a_resume_does_not_hold_up_sending(
     longest, turns = asyncio.run(longest_hold(job.syphus(texts(70), languages=LANGUAGES)))
     assert turns > 20
     assert longest < MOST_SECONDS
+
+
+def test_what_becomes_durable_together_is_read_in_turns() -> None:
+    """A hundred outcomes of a millisecond each let others run between them."""
+    taken = []
+
+    def take(kept: Kept) -> None:
+        until = time.thread_time() + 0.001
+        while time.thread_time() < until:
+            pass
+        taken.append(kept)
+
+    async def read() -> float:
+        reading, longest = Reading(take), 0.0
+        running = asyncio.create_task(reading.run())
+        reading.durable(range(100))  # type: ignore[arg-type]
+        while len(taken) < 100:
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+        running.cancel()
+        return longest
+
+    assert asyncio.run(read()) < MOST_SECONDS
