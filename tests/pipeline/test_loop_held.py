@@ -1,4 +1,4 @@
-"""Sending goes on beside whatever is parsed, checked and read again: the loop is not held."""
+"""Sending goes on beside whatever is parsed, checked and read: the loop is never held long."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from syphus import AbstractDataset, Syphus
+from syphus.pipeline.keeping import Kept, Reading
 from syphus.testing import Script, draw_answer
 from syphus.testing.translating import read_translation_request
 from syphus.translation.checks import check_translation
@@ -65,9 +66,10 @@ def texts(photos: Callable[..., AbstractDataset]) -> Callable[[int], AbstractDat
 def test_checks_of_translations_do_not_hold_up_sending(
     job: Job, texts: Callable[[int], AbstractDataset]
 ) -> None:
-    """Replies of many texts, all of them checked while others are in flight."""
-    job.server.script = Script(answer=answer)
-    longest, turns = asyncio.run(longest_hold(job.syphus(texts(60), languages=LANGUAGES)))
+    """Replies of many texts that come together are checked while others are in flight."""
+    job.server.script = Script(answer=answer, latency=0.2)
+    syphus = job.syphus(texts(90), languages=LANGUAGES, num_threads=64)
+    longest, turns = asyncio.run(longest_hold(syphus))
     assert turns > 50
     assert longest < MOST_SECONDS
 
@@ -82,3 +84,27 @@ def test_a_resume_does_not_hold_up_sending(
     longest, turns = asyncio.run(longest_hold(job.syphus(texts(70), languages=LANGUAGES)))
     assert turns > 20
     assert longest < MOST_SECONDS
+
+
+def test_what_becomes_durable_together_is_read_in_turns() -> None:
+    """A hundred outcomes of a millisecond each let others run between them."""
+    taken = []
+
+    def take(kept: Kept) -> None:
+        until = time.thread_time() + 0.001
+        while time.thread_time() < until:
+            pass
+        taken.append(kept)
+
+    async def read() -> float:
+        reading, longest = Reading(take), 0.0
+        running = asyncio.create_task(reading.run())
+        reading.durable(range(100))  # type: ignore[arg-type]
+        while len(taken) < 100:
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+        running.cancel()
+        return longest
+
+    assert asyncio.run(read()) < MOST_SECONDS
