@@ -69,7 +69,10 @@ class Ownership:
             self._sink.not_billed(work.request)
         if isinstance(error, StoppingError):
             self._close(lane, error)
-            self._ask_elsewhere(work)
+            if work.refusal is not None and self._is_refused(work):
+                self._give_up(work, work.refusal)
+            else:
+                self._queue.add_first(work)
             return
         weight = self.answers.weigh(error, work.tries)
         work.tries.count(error, weight=weight, now=asyncio.get_running_loop().time())
@@ -85,13 +88,14 @@ class Ownership:
         if isinstance(error, _REFUSALS):
             work.refused_by |= {lane.name}
             work.refusal = error
-            self._ask_elsewhere(work)
-            return
+            if self._is_open_to(work):
+                self._queue.add_first(work)
+                return
         self._give_up(work, error)
 
     def _ask_again(self, lane: Lane, work: Work, error: RequestError) -> None:
         """After a while; at once by others where it was this deployment that asked for patience."""
-        if work.refusal is not None and not self._is_open_to(work):
+        if work.refusal is not None and self._is_refused(work):
             self._give_up(work, work.refusal)
             return
         seconds = self.backoff.seconds(work.tries, error)
@@ -100,13 +104,6 @@ class Ownership:
         else:
             self._queue.add_later(work, seconds)
 
-    def _ask_elsewhere(self, work: Work) -> None:
-        """At once, by a deployment that hasn't refused it; where all have, it is given up."""
-        if work.refusal is not None and not self._is_open_to(work):
-            self._give_up(work, work.refusal)
-        else:
-            self._queue.add_first(work)
-
     def _is_open_to(self, work: Work, *, besides: Lane | None = None) -> bool:
         """Whether a deployment is left that hasn't refused `work`."""
         return any(
@@ -114,6 +111,14 @@ class Ownership:
             for lane in self._lanes
             if lane is not besides
         )
+
+    def _is_refused(self, work: Work) -> bool:
+        """Whether all that are still asked have refused `work`; where none is, the run stops."""
+        names = self._open_names()
+        return bool(names) and names <= work.refused_by
+
+    def _open_names(self) -> frozenset[str]:
+        return frozenset(lane.name for lane in self._lanes if lane.closed_by is None)
 
     def _give_up(self, work: Work, error: RequestError) -> None:
         self._counts.failed += 1
@@ -133,7 +138,7 @@ class Ownership:
             lane.closed_by = error
             lane.signal.set()
             self._on_notice(f"{lane.name}: {error}; it is asked no more")
-        left = frozenset(other.name for other in self._lanes if other.closed_by is None)
+        left = self._open_names()
         if not left:
             self._stop(error)
             return

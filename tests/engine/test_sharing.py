@@ -151,3 +151,23 @@ def test_retries_take_turns_with_what_was_put_off(bench: Bench) -> None:
     engine = bench.engine(Scripted(hesitant), Scripted(hesitant), most=8)
     run(engine, 60)
     assert bench.outcomes.replies.keys() == set(range(60))
+
+
+def test_a_run_that_stops_leaves_what_only_one_refused(bench: Bench) -> None:
+    """Where the other's key has expired too, a later sitting may ask it with a new one."""
+
+    async def refuses(asked: Request, _attempt: int) -> Reply:
+        if asked.position == 0:
+            raise BadRequest("not here")
+        await asyncio.sleep(1)
+        raise AccessDenied("the key has expired")
+
+    async def locked(_request: Request, _attempt: int) -> Reply:
+        await asyncio.sleep(5)
+        raise AccessDenied("the key has expired")
+
+    engine = bench.engine(Scripted(refuses), Scripted(locked), most=4)
+    run(engine, 10)
+    assert isinstance(engine.stopped_by, AccessDenied)
+    assert 0 in bench.outcomes.sends
+    assert bench.outcomes.failures == {}
