@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from syphus.engine.sizes import most_completion_tokens
+
 if TYPE_CHECKING:
     from syphus.core.prices import Rates
     from syphus.core.records import Request
 
 # Whole units of a millionth of a millionth dollar: sums of floats drift, and the stop is hard.
 _UNITS = 10**12
-_UNBOUNDED_COMPLETION = 4096
 # What a server's chat template and its own system message may put around what is sent.
 _ADDED_BY_SERVER = 256
 
@@ -81,8 +82,7 @@ class Budget:
 
 def _most_of(request: Request, rates: Rates) -> float:
     sent = len(request.messages) + len(request.shape.response_format or b"")
-    completion = request.shape.sampling.max_tokens or _UNBOUNDED_COMPLETION
-    return rates.at_most(sent + _ADDED_BY_SERVER, completion)
+    return rates.at_most(sent + _ADDED_BY_SERVER, most_completion_tokens(request))
 
 
 def _rounded_up(dollars: float) -> int:

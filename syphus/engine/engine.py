@@ -2,31 +2,20 @@
 
 One dispatcher a deployment takes work when its gate lets one more go, and starts a task for it. An
 attempt holds one place, which is given back before any waiting; the task then makes the next one,
-if the gate lets it go at once. Each failure has one owner: the retry policy
-(ask again), the request (give it up), the deployment (close it), or, when no deployment is left,
-the run (stop).
+if the gate lets it go at once. Nothing is taken before it can go: what one deployment's limits hold
+back is there for the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from syphus.core.errors import (
-    BadRequest,
-    ContextTooLong,
-    RateLimited,
-    RequestError,
-    RetryableError,
-    StoppedEarly,
-    StoppingError,
-    Unreachable,
-    UnsupportedParameter,
-)
-from syphus.core.records import Failure
+from syphus.core.errors import RateLimited, RequestError, StoppedEarly
 from syphus.engine.budget import Budget
-from syphus.engine.retry import Answers, Backoff, RetryPolicy, may_retry
+from syphus.engine.ownership import Ownership
+from syphus.engine.retry import RetryPolicy
 from syphus.engine.signal import Signal
 from syphus.engine.work import Work, WorkQueue
 
@@ -36,37 +25,7 @@ if TYPE_CHECKING:
     from syphus.core.errors import SyphusError
     from syphus.core.records import Reply, Request
     from syphus.engine.lane import Lane
-
-_ALIKE_BEFORE_STOPPING = 20
-# What another deployment, with another model or version behind it, may accept.
-_REFUSALS = (BadRequest, ContextTooLong, UnsupportedParameter)
-
-
-class Sink(Protocol):
-    """Where outcomes go, in the turn of the event loop in which they happen."""
-
-    def sending(self, request: Request, *, attempt: int, deployment: str, most_cost: float) -> bool:
-        """An attempt is about to be made; False forbids it, and the engine must be stopped.
-
-        `most_cost` is the most that it may cost, in US dollars.
-        """
-        ...
-
-    def not_billed(self, request: Request) -> None:
-        """That attempt surely cost nothing and has no outcome."""
-        ...
-
-    def maybe_billed(self, request: Request, *, most_cost: float) -> None:
-        """That attempt has no reply and may have cost up to `most_cost` US dollars."""
-        ...
-
-    def replied(self, request: Request, reply: Reply) -> None:
-        """A request was answered."""
-        ...
-
-    def failed(self, request: Request, failure: Failure) -> None:
-        """A request was given up."""
-        ...
+    from syphus.engine.sink import Sink
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,11 +63,16 @@ class Engine:
         self._sink = sink
         self._most_in_flight = most_in_flight
         self._most_open = 4 * most_in_flight + 256
-        self._policy = policy or RetryPolicy()
-        self._backoff = Backoff()
-        self._answers = Answers()
-        self._on_notice = on_notice
         self._queue = WorkQueue(self._wake_lanes)
+        self._ownership = Ownership(
+            lanes,
+            self._queue,
+            sink,
+            self.counts,
+            policy=policy or RetryPolicy(),
+            stop=self.stop,
+            on_notice=on_notice,
+        )
         self._open = 0
         self._in_flight = 0
         self._exhausted = False
@@ -181,12 +145,16 @@ class Engine:
         return len(self._lanes) == 1 or all(
             lane.load <= other.load
             for other in self._lanes
-            if other.closed_by is None and other.name not in self._too_dear and other.is_ready
+            if other.closed_by is None
+            and other.name not in self._too_dear
+            and other.is_ready
+            and (self._queue.is_for_all or self._queue.peek(other.name) is not None)
         )
 
-    def _wake_lanes(self) -> None:
+    def _wake_lanes(self, *, besides: Lane | None = None) -> None:
         for lane in self._lanes:
-            lane.signal.set()
+            if lane is not besides:
+                lane.signal.set()
 
     async def _feed(self, source: AsyncIterator[Sequence[Request]]) -> None:
         async for chunk in source:
@@ -202,39 +170,43 @@ class Engine:
 
     async def _dispatch(self, lane: Lane, group: asyncio.TaskGroup) -> None:
         while not self._is_finished and lane.closed_by is None:
-            seconds = lane.wait() if self._has_turn(lane) else None
-            has_work = bool(self._queue or lane.handed)
-            if seconds != 0 or not has_work:
-                await lane.signal.wait(seconds if has_work else None)
-                continue
-            work = self._take(lane)
-            work.tokens = await lane.admit(work.request)
-            if self.stopped_by is not None or lane.wait() != 0 or self._is_full:
-                self._queue.add_first(work)
+            work = self._queue.peek(lane.name)
+            seconds = None if work is None else self._wait(lane, work)
+            if work is None or seconds != 0:
+                await lane.signal.wait(seconds)
             elif not self._pay(lane, work):
                 await self._await_money(lane, work.most)
-            elif self._begin(lane, work):
-                group.create_task(self._work(lane, work))
+            else:
+                self._queue.take(lane.name)
+                work.tokens = await lane.admit(work.request)
+                if self._begin(lane, work):
+                    group.create_task(self._work(lane, work))
 
-    def _take(self, lane: Lane) -> Work:
-        return lane.handed.popleft() if lane.handed else self._queue.take()
+    def _wait(self, lane: Lane, work: Work) -> float | None:
+        """Seconds until `work`, which is only looked at, may go; None: until something changes."""
+        if not self._has_turn(lane):
+            return None
+        seconds = lane.wait()
+        if seconds == 0 and not lane.is_unlimited:
+            was_held, seconds = lane.is_held, lane.wait_for_limits(work.request)
+            if lane.is_held and not was_held:
+                # The turn is now another's.
+                self._wake_lanes(besides=lane)
+        return seconds
 
     def _pay(self, lane: Lane, work: Work) -> bool:
-        """Sets aside what the next attempt may cost; False, and the work is put back: too much."""
+        """Sets aside what the next attempt may cost; False: too much."""
         work.most = self.budget.most_of(work.request, lane.deployment.rates)
-        if self.budget.reserve(work.most):
-            return True
-        self._queue.put_back(work)
-        return False
+        return self.budget.reserve(work.most)
 
     def _begin(self, lane: Lane, work: Work) -> bool:
-        """Notes the next attempt and takes its place; False, the work put back: forbidden."""
+        """Notes the next attempt and takes its place; False, the work added again: forbidden."""
         attempt = work.tries.sent + 1
         if not self._sink.sending(
             work.request, attempt=attempt, deployment=lane.name, most_cost=work.most
         ):
             self.budget.settle(work.most, 0.0)
-            self._queue.put_back(work)
+            self._queue.add_first(work)
             return False
         work.tries.sent = attempt
         work.sent_at = lane.enter()
@@ -259,13 +231,14 @@ class Engine:
         if (
             lane.is_unlimited
             and not (self._too_dear or self._is_finished)
-            and (self._queue or lane.handed)
+            and (work := self._queue.peek(lane.name)) is not None
             and self._has_turn(lane)
             and lane.closed_by is None
             and lane.wait() == 0
+            and self._pay(lane, work)
         ):
-            work = self._take(lane)
-            if self._pay(lane, work) and self._begin(lane, work):
+            self._queue.take(lane.name)
+            if self._begin(lane, work):
                 if self._has_room:
                     self._wake_lanes()
                 return work
@@ -273,20 +246,29 @@ class Engine:
         return None
 
     async def _await_money(self, lane: Lane, most: float) -> None:
-        """Waits for reservations to end, or for a cheaper deployment to go on; else stops."""
+        """Waits for reservations to end, or for a cheaper deployment to go on; else stops.
+
+        What a cheaper one has refused, and a dearer one can't be paid for, is left when all else is
+        done; then the budget ends the run, for a larger one would answer it.
+        """
         self._too_dear.add(lane.name)
         others = [
             other
             for other in self._lanes
             if other.closed_by is None and other.name not in self._too_dear
         ]
-        if not others and self.budget.is_idle:
+        if self.budget.is_idle and not any(map(self._may_go_on, others)):
             self.stop(StoppedEarly(self.budget.describe(most)))
             return
         for other in others:
             other.signal.set()
         await lane.signal.wait()
         self._too_dear.discard(lane.name)
+
+    def _may_go_on(self, lane: Lane) -> bool:
+        """Whether there is, or may come, work for a deployment while nothing is in flight."""
+        is_read_on = not self._exhausted and self._open < self._most_open
+        return is_read_on or self._queue.may_serve(lane.name)
 
     async def _attempt(self, lane: Lane, work: Work) -> None:
         request, most = work.request, work.most
@@ -296,10 +278,10 @@ class Engine:
             self.budget.settle(most, most if error.maybe_billed else 0.0)
             if self._is_telling(error, lane, work):
                 lane.failed(error, sent_at=work.sent_at)
-            self._own(lane, work, error)
+            self._ownership.own(lane, work, error)
         else:
             self.counts.replied += 1
-            self._answers.replied()
+            self._ownership.answers.replied()
             if lane.deployment.rates is not None and not _tells_usage(reply):
                 # An endpoint that doesn't tell what it used is taken to have used the most.
                 reply = replace(reply, cost=most)
@@ -314,67 +296,6 @@ class Engine:
     def _is_telling(self, error: RequestError, lane: Lane, work: Work) -> bool:
         """Whether a failure says anything about the deployment, and not just about the request."""
         return lane.breaker.is_open or isinstance(error, RateLimited) or not work.tries.is_suspect
-
-    def _own(self, lane: Lane, work: Work, error: RequestError) -> None:
-        if error.maybe_billed:
-            self._sink.maybe_billed(work.request, most_cost=work.most)
-        else:
-            self._sink.not_billed(work.request)
-        if isinstance(error, StoppingError):
-            self._close(lane, error)
-            self._queue.add_first(work)
-            return
-        weight = self._answers.weigh(error, work.tries)
-        work.tries.count(error, weight=weight, now=asyncio.get_running_loop().time())
-        if may_retry(error, work.tries, self._policy):
-            self.counts.retried += 1
-            self.counts.rate_limited += error.kind == "rate_limited"
-            self._queue.add_later(work, self._backoff.seconds(work.tries, error))
-            if lane.is_unreachable:
-                self._close(lane, Unreachable(f"nothing answers there: {error}"))
-            return
-        if not isinstance(error, RetryableError):
-            self._note_refusal(lane, error)
-        if isinstance(error, _REFUSALS) and self._hand_over(lane, work):
-            return
-        self.counts.failed += 1
-        self._sink.failed(
-            work.request,
-            Failure(
-                kind=error.kind,
-                message=str(error),
-                attempts=work.tries.sent,
-                status=error.status,
-                maybe_billed=work.tries.maybe_billed > 0,
-            ),
-        )
-
-    def _close(self, lane: Lane, error: StoppingError) -> None:
-        if lane.closed_by is None:
-            lane.closed_by = error
-            while lane.handed:
-                self._queue.add_first(lane.handed.pop())
-            lane.signal.set()
-            self._on_notice(f"{lane.name}: {error}; it is asked no more")
-        if all(other.closed_by is not None for other in self._lanes):
-            self.stop(error)
-
-    def _hand_over(self, lane: Lane, work: Work) -> bool:
-        """Gives a request that one deployment refuses to another that hasn't refused it yet."""
-        work.refused_by |= {lane.name}
-        for other in self._lanes:
-            if other.closed_by is None and other.name not in work.refused_by:
-                other.handed.append(work)
-                other.signal.set()
-                return True
-        return False
-
-    def _note_refusal(self, lane: Lane, error: RequestError) -> None:
-        """A million requests must not be sent to learn that none is accepted."""
-        lane.refusals += 1
-        if lane.has_answered or lane.refusals != _ALIKE_BEFORE_STOPPING:
-            return
-        self._close(lane, StoppingError(f"the endpoint refused the first {lane.refusals}: {error}"))
 
 
 def _tells_usage(reply: Reply) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from syphus.core.errors import RateLimited, RetryableError
 from syphus.engine.breaker import Breaker
+from syphus.engine.fruitless import Fruitless
 from syphus.engine.limits import (
     Concurrency,
     Pace,
@@ -22,12 +22,10 @@ from syphus.engine.signal import Signal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asyncio_throttle.throttler import Throttler
-
     from syphus.core.deployments import Deployment
     from syphus.core.errors import RequestError, StoppingError
     from syphus.core.records import Reply, Request
-    from syphus.engine.work import Work
+    from syphus.engine.limits import RequestThrottle
 
 _LONGEST_PAUSE = 300.0
 _USED_UP_PAUSE = 1.0
@@ -61,7 +59,7 @@ class Backend(Protocol):
 class Lane:
     """The gate to one deployment. A dispatcher waits on `signal`, nobody else does.
 
-    `handed` is work that another deployment refused, `refusals` how often this one did.
+    `refusals` is how often it refused a request for what it is.
     """
 
     def __init__(
@@ -79,17 +77,17 @@ class Lane:
         self.places = Concurrency(min(most_in_flight, deployment.max_in_flight or most_in_flight))
         self.breaker = Breaker()
         self.closed_by: StoppingError | None = None
-        self.handed: deque[Work] = deque()
         self.refusals = 0
         self.has_answered = False
         self._on_notice = on_notice
         self._clock = clock
         self._paused_until = 0.0
-        self._admitting = False
         self._pace = Pace()
+        self._is_held = False
+        self._fruitless = Fruitless()
         self._spacing = Spacing()
         self._knows_limits = bool(deployment.requests_per_minute or deployment.tokens_per_minute)
-        self._throttle: Throttler | None = None
+        self._throttle: RequestThrottle | None = None
         self._period = 0.0
         self._tokens: TokenWindow | None = None
         self._limit_requests(deployment.requests_per_minute)
@@ -112,7 +110,7 @@ class Lane:
 
     @property
     def is_unlimited(self) -> bool:
-        """Whether no limit a minute is known, so that `admit` never waits."""
+        """Whether no limit a minute is known, so that none is waited for."""
         return self._throttle is None and self._tokens is None
 
     @property
@@ -122,24 +120,34 @@ class Lane:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it could send at once, if there were work."""
-        return not self._admitting and self.wait() == 0
+        """Whether it could send at once, if there were work, as far as is known."""
+        return not self._is_held and self.wait() == 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a limit a minute held it back when it was last asked for."""
+        return self._is_held
+
+    def wait_for_limits(self, request: Request) -> float:
+        """Seconds until the limits a minute let `request` go, or are to be asked again."""
+        now = self._clock()
+        seconds = self._spacing.wait(now)
+        if self._tokens is not None:
+            seconds = max(seconds, self._tokens.wait(self._tokens.size(request), now))
+        if not seconds and self._throttle is not None:
+            self._throttle.period = self._period / self._pace.factor
+            seconds = self._throttle.wait()
+        self._is_held = seconds > 0
+        return seconds
 
     async def admit(self, request: Request) -> int:
-        """Waits for the limits per minute; returns the tokens that were taken from them."""
-        self._admitting = True
-        try:
-            return await self._admit(request)
-        finally:
-            self._admitting = False
+        """Counts a request by the limits a minute; returns the tokens that were taken from them.
 
-    async def _admit(self, request: Request) -> int:
-        while seconds := max(self._spacing.wait(self._clock()), self._wait_for_tokens(request)):
-            await self.signal.wait(seconds)
+        Call it when there is nothing to wait for: then it doesn't wait.
+        """
         filled, tokens = 0.0, 0
         if self._throttle is not None:
-            self._throttle.period = self._period / self._pace.factor
-            await self._throttle.acquire()
+            await self._throttle.admit()
             filled = self._throttle.period / self._throttle.rate_limit
         now = self._clock()
         if self._tokens is not None:
@@ -147,11 +155,6 @@ class Lane:
             filled = max(filled, self._tokens.take(tokens, now, pace=self._pace.factor))
         self._spacing.take(filled, now)
         return tokens
-
-    def _wait_for_tokens(self, request: Request) -> float:
-        if self._tokens is None:
-            return 0.0
-        return self._tokens.wait(self._tokens.size(request), self._clock())
 
     def enter(self) -> float:
         """Takes a place for one attempt; returns the time."""
@@ -174,6 +177,7 @@ class Lane:
         self.places.succeeded()
         self.breaker.succeeded(sent_at=sent_at)
         self._pace.answered()
+        self._fruitless.answered(sent_at=sent_at)
         if self._tokens is not None and reserved and reply.usage.prompt_tokens:
             self._tokens.used(reply.usage, estimated=request.prompt_tokens, reserved=reserved)
 
@@ -182,11 +186,7 @@ class Lane:
         now = self._clock()
         if isinstance(error, RateLimited):
             self.breaker.succeeded(sent_at=sent_at)
-            if error.retry_after:
-                self._pause(min(error.retry_after, _LONGEST_PAUSE))
-            if self.places.rate_limited(sent_at=sent_at, now=now, is_paced=self._knows_limits):
-                self._pace.refused()
-                self._on_notice(f"{self.name}: rate limited, {self.places.cap} in flight from now")
+            self._slow_down(error, sent_at=sent_at, now=now)
         elif isinstance(error, RetryableError):
             if self.breaker.failed(sent_at=sent_at, now=now):
                 doubt = "" if self.has_answered else " (nothing has answered yet: is it right?)"
@@ -194,6 +194,23 @@ class Lane:
                 self._on_notice(f"{self.name}: {error}; left alone for {rest:.0f} s{doubt}")
         else:
             self.breaker.no_verdict(sent_at=sent_at)
+
+    def _slow_down(self, error: RateLimited, *, sent_at: float, now: float) -> None:
+        asked = error.retry_after or 0.0
+        pause = min(asked, _LONGEST_PAUSE)
+        is_paced = self._knows_limits and self._fruitless.rounds <= 1
+        is_cut = self.places.rate_limited(sent_at=sent_at, now=now, is_paced=is_paced)
+        if is_cut:
+            self._pace.refused()
+            rest = self._fruitless.refused(now=now)
+            pause = pause or rest
+        self._pause(pause)
+        if self._fruitless.is_worth_saying(self.places.cap, pause, is_cut=is_cut, now=now):
+            longer = f"; it asks to wait {asked:.0f} s" if asked > pause else ""
+            rest_said = f", after a rest of {pause:.0f} s{longer}" if pause >= 1 else ""
+            self._on_notice(
+                f"{self.name}: rate limited, {self.places.cap} in flight from now{rest_said}"
+            )
 
     def learn_limits(self, headers: Mapping[str, str]) -> None:
         """Takes the limits that rate-limit headers state, but none above what the user gave."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from asyncio_throttle.throttler import Throttler
 
+from syphus.engine.sizes import most_completion_tokens
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +21,6 @@ _SLOWER = 0.97
 _FASTER = 0.0001
 _SLOWEST = 0.5
 _CATCH_UP = 0.1
-_UNBOUNDED_COMPLETION = 4096
 _FIRST_IN_FLIGHT = 8
 _CUT = 0.7
 _CUT_OF_PACED = 0.95
@@ -27,7 +28,20 @@ _GROWTH = 0.02
 _POLLS = 500
 
 
-def request_throttle(per_minute: float) -> Throttler:
+class RequestThrottle(Throttler):
+    """A throttle that tells whether `acquire` would wait: it polls, and nothing wakes it."""
+
+    def wait(self) -> float:
+        """Seconds until it is worth looking again; 0 where one more is admitted at once."""
+        Throttler.flush(self)
+        return 0.0 if len(self._task_logs) < self.rate_limit else self.retry_interval
+
+    async def admit(self) -> None:
+        """Counts one more, at once where `wait` is 0."""
+        await Throttler.acquire(self)
+
+
+def request_throttle(per_minute: float) -> RequestThrottle:
     """Admits `per_minute` requests, spread: never more than one second's share in a second.
 
     Azure enforces a limit per minute over windows of 1 to 10 seconds, so a minute's worth must
@@ -35,7 +49,7 @@ def request_throttle(per_minute: float) -> Throttler:
     """
     share = max(1, int(per_minute // _MINUTE))
     period = share * _MINUTE / per_minute
-    return Throttler(rate_limit=share, period=period, retry_interval=period / _POLLS)
+    return RequestThrottle(rate_limit=share, period=period, retry_interval=period / _POLLS)
 
 
 class Pace:
@@ -102,8 +116,8 @@ class TokenWindow:
 
     def size(self, request: Request) -> int:
         """The tokens that a request may use."""
-        completion = request.shape.sampling.max_tokens or _UNBOUNDED_COMPLETION
-        return math.ceil(request.prompt_tokens * self._counted / self._estimated) + completion
+        prompt = math.ceil(request.prompt_tokens * self._counted / self._estimated)
+        return prompt + most_completion_tokens(request)
 
     def wait(self, tokens: int, now: float) -> float:
         """Seconds until a request of `tokens` fits."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from types import SimpleNamespace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import pytest
+from asyncio_throttle import throttler
 
 from syphus.core.deployments import Deployment
 from syphus.core.errors import RequestError
@@ -22,6 +24,7 @@ from syphus.engine.retry import Tries
 
 SHAPE = RequestShape(model="m", sampling=Sampling(max_tokens=100))
 RATES = Rates(prompt=0.01, completion=0.01, cached=0.005)
+PLAIN = Deployment(name="d", api_type="openai", base_url="http://x", model="m", rates=RATES)
 Answer = Callable[[Request, int], Awaitable[Reply]]
 
 
@@ -133,13 +136,19 @@ class Bench:
         most: int = 8,
         budget: float | None = None,
         deployment: Deployment | None = None,
+        more: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
     ) -> Engine:
+        """`more` are facts of single deployments, by their number."""
         for number, backend in enumerate(backends):
-            each = deployment or Deployment(
-                name=f"d{number}", api_type="openai", base_url="http://x", model="m", rates=RATES
-            )
+            each = replace(deployment or PLAIN, name=f"d{number}", **dict(more.get(number, {})))
             self.lanes.append(
-                Lane(each, backend, most_in_flight=most, on_notice=self.notices.append)
+                Lane(
+                    each,
+                    backend,
+                    most_in_flight=most,
+                    on_notice=self.notices.append,
+                    clock=lambda: asyncio.get_running_loop().time(),
+                )
             )
         engine = Engine(
             self.lanes,
@@ -148,7 +157,7 @@ class Bench:
             budget=Budget(budget),
             on_notice=self.notices.append,
         )
-        engine._backoff = AtOnce()  # type: ignore[assignment]
+        engine._ownership.backoff = AtOnce()  # type: ignore[assignment]
         self.outcomes.engine = engine
         return engine
 
@@ -159,14 +168,16 @@ async def chunks(requests: Iterable[Request]) -> AsyncIterator[Sequence[Request]
         yield [each]
 
 
-def run(engine: Engine, count: int, *, seconds: float = 10) -> None:
-    """Asks `count` requests."""
+def run(engine: Engine, count: int, *, seconds: float = 3600) -> float:
+    """Asks `count` requests; gives the virtual seconds that it takes."""
 
-    async def go() -> None:
+    async def go() -> float:
         async with asyncio.timeout(seconds):
             await engine.run(chunks(map(request, range(count))))
+        return asyncio.get_running_loop().time()
 
-    asyncio.run(go())
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(go())
 
 
 class JumpingSelector(selectors.SelectSelector):
@@ -196,8 +207,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 @pytest.fixture
-def bench() -> Bench:
-    """A place to put an engine together."""
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A place to put an engine together, all of whose clocks are that of the loop."""
+    clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
+    monkeypatch.setattr(throttler, "time", clock)
     return Bench()
 
 

@@ -191,7 +191,7 @@ def sit(
     ]
     budget = Budget(limit, spent=index.cost + index.uncertain_cost)
     engine = Engine(lanes, journal, most_in_flight=most, budget=budget, on_notice=lambda _: None)
-    engine._backoff = bench.at_once()
+    engine._ownership.backoff = bench.at_once()
     journal.engine = engine
 
     async def source() -> Any:
