@@ -81,11 +81,7 @@ class Connection(asyncio.Protocol):
             timer.cancel()
             self._waiting = None
             # A server that answers before it has read everything won't find the next request.
-            if (
-                reader.is_expecting
-                or not reader.is_kept
-                or self._transport.get_write_buffer_size()
-            ):
+            if reader.is_expecting or not reader.is_kept or self._transport.get_write_buffer_size():
                 self.abort()
             else:
                 self.idle_until = self._loop.time() + reader.idle_seconds
