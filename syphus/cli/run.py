@@ -59,7 +59,7 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     ] = None,
     output_dir: Annotated[
         str | None,
-        typer.Option("--output_dir", metavar="PATH", help="[output_<name>_<dataset_version>]"),
+        typer.Option("--output_dir", metavar="<path>", help="[output_<name>_<dataset_version>]"),
     ] = None,
     backend: Backend = None,
     model: Annotated[

@@ -10,25 +10,38 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
+# A pipe that is ready takes so much without blocking.
+_PIECE = select.PIPE_BUF
 _PATIENCE_SECONDS = 1.0
 
 
 class _Lossy(io.FileIO):
-    """A descriptor that takes whatever is written; `refusal` is the first error that it hid."""
+    """A descriptor that takes whatever is written; `refusal` is the first error that it hid.
+
+    One that may `block` is waited for; another has a second to take a piece, and none once it has
+    let one pass, until it is ready again: a reader that has stopped would stop the run.
+    """
 
     refusal: OSError | None = None
+    _patience = _PATIENCE_SECONDS
+
+    def __init__(self, number: int, *, block: bool) -> None:
+        super().__init__(number, "wb", closefd=False)
+        self._block = block
 
     def write(self, data: Any, /) -> int:
         """Writes what the descriptor takes; says that the rest was written, too."""
+        whole = memoryview(data).cast("B")
         try:
-            written = super().write(data)
-            if written is None:  # not blocking, and full: it is another program's terminal, too
-                select.select((), (self,), (), _PATIENCE_SECONDS)
-                written = super().write(data)
+            wait = None if self._block else self._patience
+            if not select.select((), (self,), (), wait)[1]:
+                self._patience = 0.0
+                return len(whole)
+            self._patience = _PATIENCE_SECONDS
+            return super().write(whole[:_PIECE]) or 0
         except OSError as error:
             self.refusal = self.refusal or error
-            written = None
-        return memoryview(data).nbytes if written is None else written
+            return len(whole)
 
 
 def protect_streams() -> None:
@@ -43,15 +56,15 @@ def protect_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
             os.set_inheritable(number, True)
-    sys.stdout = _protect(sys.stdout)
-    sys.stderr = _protect(sys.stderr)
+    sys.stdout = _protect(sys.stdout, block=True)
+    sys.stderr = _protect(sys.stderr, block=False)
 
 
-def _protect(stream: Any) -> TextIO:
+def _protect(stream: Any, *, block: bool) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         # Python found it closed.
         return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - a name, no path
-    raw = _Lossy(stream.fileno(), "wb", closefd=False)
+    raw = _Lossy(stream.fileno(), block=block)
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=stream.encoding,

@@ -235,7 +235,9 @@ class Run:
             raise _first_of(errors) from None
         for reading in readings:
             reading.finish()
-        if engine.stopped_by is not None and not await self._stopping.read_on(generation):
+        earlier = journals["generate"].index.outcomes  # those that were met are taken out
+        stopped = engine.stopped_by is not None
+        if stopped and earlier and not await self._stopping.read_on(generation):
             self._observer.notice(
                 "not all earlier answers were reached: the files lack them, the journal has them"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -69,6 +70,33 @@ def test_a_pipe_that_nobody_reads(desk: Any, server: ScriptedServer, stream: str
     assert done.returncode == 0
     assert not (done.stderr or b"").strip()
     assert replies(desk) == 5
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes have one size there")
+def test_a_reader_that_has_stopped(desk: Any, server: ScriptedServer) -> None:
+    """A pager that shows its first page holds up nothing; what it has no room for is left out."""
+    desk.photos(7)
+    desk.call("run", *RUN, "--base_url", server.base_url, "--slice_end", 5)
+    reading, writing = os.pipe()
+    try:
+        size = fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1)
+        os.write(writing, b"." * size)
+        done = subprocess.run(
+            [*COMMAND, *RUN, "--base_url", server.base_url],
+            cwd=desk.root,
+            env=desk.env,
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            timeout=60,
+            check=False,
+        )
+        assert os.read(reading, 2 * size) == b"." * size
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert done.returncode == 0
+    assert b"valid     7 " in done.stdout
+    assert replies(desk) == 7
 
 
 def test_a_folder_that_the_terminal_cannot_write(desk: Any, server: ScriptedServer) -> None:
