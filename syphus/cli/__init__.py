@@ -16,10 +16,18 @@ def main(*, command: str | None = None, beside: Path | None = None) -> None:
     `beside` is the folder whose `datasets/` serves where the working folder has none.
     """
     try:
-        from syphus.cli.app import run_app  # noqa: PLC0415 - so that an import of this room is free
+        from syphus.cli.leaving import leave  # noqa: PLC0415 - so that an import here is free
+        from syphus.cli.signals import raise_on_signals  # noqa: PLC0415
+        from syphus.cli.streams import protect_streams  # noqa: PLC0415
+
+        protect_streams()
+        raise_on_signals()
+        from syphus.cli.app import run_app  # noqa: PLC0415
+
+        arguments = [command, *sys.argv[1:]] if command else sys.argv[1:]
+        here = Path.cwd()
+        root = here if beside is None or (here / "datasets").is_dir() else beside
+        status = run_app(arguments, root=root)
     except KeyboardInterrupt:
         sys.exit(_STOPPED_EARLY)
-    arguments = [command, *sys.argv[1:]] if command else sys.argv[1:]
-    here = Path.cwd()
-    root = here if beside is None or (here / "datasets").is_dir() else beside
-    sys.exit(run_app(arguments, root=root))
+    leave(status)

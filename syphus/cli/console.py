@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,10 +22,13 @@ _LINE_SECONDS = 30.0
 
 
 class Console:
-    """Watches a run: a live table on a terminal, a line every 30 s elsewhere."""
+    """Watches a run: a live table on a terminal, a line every 30 s elsewhere.
+
+    It only tells: where nothing can be shown, the run goes on without.
+    """
 
     def __init__(self, *, progress: bool, secrets: Secrets) -> None:
-        self._terminal = Terminal(stderr=True)
+        self._terminal = _Terminal(stderr=True)
         self._progress = progress
         self._hide = secrets.hide
         self._log = structlog.wrap_logger(
@@ -38,7 +41,8 @@ class Console:
 
     def notice(self, text: str) -> None:
         """Prints one line, without secrets."""
-        self._log.info(self._hide(text))
+        with suppress(OSError, ValueError):
+            self._log.info(self._hide(text))
 
     @contextmanager
     def watching(self, snapshot: Callable[[], Snapshot], *, title: str) -> Iterator[None]:
@@ -56,13 +60,19 @@ class Console:
     def _live(self, snapshot: Callable[[], Snapshot], title: str) -> Iterator[None]:
         from rich.live import Live  # noqa: PLC0415 - only on a terminal, like what the table is of
 
-        with Live(
+        live = Live(
             get_renderable=lambda: progress_table(snapshot(), title=title),
             console=self._terminal,
             refresh_per_second=1 / _TABLE_SECONDS,
             transient=True,
-        ):
+        )
+        with suppress(Exception):
+            live.start()
+        try:
             yield
+        finally:
+            with suppress(Exception):
+                live.stop()
 
     @contextmanager
     def _lines(self, snapshot: Callable[[], Snapshot]) -> Iterator[None]:
@@ -70,7 +80,8 @@ class Console:
 
         def print_lines() -> None:
             while not ended.wait(_LINE_SECONDS):
-                self.notice(progress_line(snapshot()))
+                with suppress(Exception):
+                    self.notice(progress_line(snapshot()))
 
         thread = threading.Thread(target=print_lines, name="progress", daemon=True)
         thread.start()
@@ -79,6 +90,14 @@ class Console:
         finally:
             ended.set()
             thread.join()
+
+
+class _Terminal(Terminal):
+    """A terminal whose loss is no reason to end the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Shows nothing more."""
+        self.quiet = True
 
 
 class _Printer:

@@ -21,8 +21,11 @@ def raise_file_limit(connections: int, *, observer: Observer) -> None:
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (ValueError, OSError):  # a number that the kernel has no room for
+        allowed = soft
     if allowed < wanted:
         observer.notice(
-            f"this system allows {hard} open files: --num_threads {connections} may be too many"
+            f"this system allows {allowed} open files: --num_threads {connections} may be too many"
         )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from syphus.core.events import Observer, Snapshot
-    from syphus.pipeline.run import Outcome
+    from syphus.pipeline.outcome import Outcome
 
 
 def _fresh(now: Snapshot) -> int:
@@ -105,6 +105,7 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
             f"see {listed}; --redo invalid asks for them again"
         )
     if outcome.stopped_by is not None:
-        observer.notice(f"stopped early: {outcome.stopped_by}; the same command goes on from here")
+        go_on = "; the same command goes on from here" if outcome.goes_on else ""
+        observer.notice(f"stopped early: {outcome.stopped_by}{go_on}")
     elif now.failed:
         observer.notice(f"{now.failed} queries failed: see {errors}")

@@ -10,7 +10,8 @@ _HEAD = """\
 # Commands
 
 `python main.py ARGS` is `syphus run ARGS`. Flags may be written with hyphens too
-(`--num-threads`). Results go to stdout, everything else to stderr.
+(`--num-threads`). Results go to stdout, everything else to stderr; the exit status says what became
+of the data, not whether they could be printed.
 
 | exit status | meaning |
 |---|---|

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import signal
-import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -27,12 +23,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from syphus.cli.console import Console
     from syphus.core.settings import Settings
     from syphus.pipeline.plan import Plan
-    from syphus.pipeline.run import Outcome, Run
 
-_STOPPED_EARLY = 3
 # Python looks for garbage in cycles after 700 new objects, mostly those of requests in flight: 3.5%
 # of a run's time with 64 of them, more with thousands, and next to nothing is found.
 _YOUNG_OBJECTS = 20_000
@@ -65,7 +58,8 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
         str | None, typer.Option("--query_inputs_path", "-in", help="The annotation file.")
     ] = None,
     output_dir: Annotated[
-        Path | None, typer.Option("--output_dir", help="[output_<name>_<dataset_version>]")
+        str | None,
+        typer.Option("--output_dir", metavar="<path>", help="[output_<name>_<dataset_version>]"),
     ] = None,
     backend: Backend = None,
     model: Annotated[
@@ -109,7 +103,6 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     no_progress: NoProgress = False,
 ) -> int:
     """Ask about every annotation of a data set, and write its instruction files."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     flags = {key: value for key, value in locals().items() if key not in _NOT_SETTINGS}
     from syphus.core.settings import environment, load_settings  # noqa: PLC0415 - not for --help
     from syphus.pipeline.plan import make_plan  # noqa: PLC0415
@@ -128,29 +121,29 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
 
 def run_plan(plan: Plan, settings: Settings, *, progress: bool) -> int:
     """Runs a plan to its end, showing how far it is; returns the exit status."""
-    from syphus.cli.console import Console  # noqa: PLC0415 - rich and structlog, not for --help
+    import asyncio  # noqa: PLC0415 - 20 ms, not for --help
+
+    from syphus.cli.console import Console  # noqa: PLC0415 - rich and structlog, as above
+    from syphus.cli.leaving import Unawaited  # noqa: PLC0415
     from syphus.cli.open_files import raise_file_limit  # noqa: PLC0415
     from syphus.cli.progress import show_outcome  # noqa: PLC0415
+    from syphus.cli.signals import RunSignals  # noqa: PLC0415
     from syphus.pipeline.run import Run  # noqa: PLC0415
 
     console = Console(progress=progress, secrets=plan.secrets)
     raise_file_limit(settings.num_threads, observer=console)
     job = Run(plan, observer=console)
-    with console.watching(job.snapshot, title=f"{settings.name} {settings.dataset_version}"):
-        outcome = _run_loop(job, console)
-    show_outcome(outcome, observer=console)
-    return outcome.exit_status
-
-
-def _run_loop(job: Run, console: Console) -> Outcome:
-    import asyncio  # noqa: PLC0415 - 20 ms, not for --help
-
     gc.set_threshold(_YOUNG_OBJECTS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        signals = _Signals(job, console)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            runner.get_loop().add_signal_handler(number, signals.came, number)
-        return runner.run(job.execute())
+        loop = runner.get_loop()
+        loop.set_default_executor(Unawaited())
+        with RunSignals(job, console, loop):
+            with console.watching(
+                job.snapshot, title=f"{settings.name} {settings.dataset_version}"
+            ):
+                outcome = runner.run(job.execute())
+            show_outcome(outcome, observer=console)
+    return outcome.exit_status
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -161,23 +154,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
         return new_event_loop
     return uvloop.new_event_loop
-
-
-class _Signals:
-    """The first one stops the asking, the second one leaves: what came is in the journal."""
-
-    def __init__(self, job: Run, console: Console) -> None:
-        self._job = job
-        self._console = console
-        self._seen = False
-
-    def came(self, number: int) -> None:
-        if self._seen:
-            sys.stderr.flush()
-            os._exit(_STOPPED_EARLY)
-        self._seen = True
-        name = signal.Signals(number).name
-        self._console.notice(
-            f"{name}: nothing more is asked, what is in flight is awaited; once more to leave now"
-        )
-        self._job.stop(name)

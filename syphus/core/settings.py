@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 
 from syphus.core.errors import SettingsError
 
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 _LARGEST = 10**15
 Positive = Annotated[int, Field(ge=1, le=_LARGEST)]
 Whole = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
-Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_MOST_DOLLARS = 1_000_000_000
+_MOST_SECONDS = 1_000_000
+_MOST_REASKS = 100
+Dollars = Annotated[float, Field(ge=0, le=_MOST_DOLLARS, allow_inf_nan=False)]
+
+
+def _named(path: object) -> object:
+    """A path, but for an empty one: it would mean the working folder."""
+    if path == "":
+        raise PydanticCustomError("no_path", "it names no folder")
+    return path
 
 
 class _Strict(BaseModel):
@@ -72,17 +83,17 @@ class Settings(_Strict):
     dataset_version: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "v1"
     prompt_path: str | None = None
     query_inputs_path: str | None = None
-    output_dir: Path | None = None
+    output_dir: Annotated[Path | None, BeforeValidator(_named)] = None
     backend: Literal["auto", "openai", "local"] = "auto"
     model: str | None = None
     base_url: Annotated[str | None, Field(repr=False)] = None
     rpm: Positive | None = None
     tpm: Positive | None = None
-    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    budget: Annotated[float, Field(gt=0, le=_MOST_DOLLARS, allow_inf_nan=False)] | None = None
     max_tokens: Positive | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 300.0
-    max_reasks: Annotated[int, Field(ge=0)] = 1
+    timeout: Annotated[float, Field(gt=0, le=_MOST_SECONDS, allow_inf_nan=False)] = 300.0
+    max_reasks: Annotated[int, Field(ge=0, le=_MOST_REASKS)] = 1
     reparse: bool = False
     languages: str | None = None
     glossary: Path | None = None

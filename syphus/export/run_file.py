@@ -19,6 +19,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUN_FILE = "run.json"
+_FIELDS: dict[str, Any] = {
+    "name": str,
+    "dataset_version": str,
+    "state": str,
+    "started": str,
+    "model": str,
+    "response_format": str,
+    "prompt_hash": str,
+    "languages": list,
+    "settings": dict,
+    "counts": dict,
+    "seconds": int | float,
+    "stopped_by": str | None,
+}
+_MISSING = object()
+_COUNTS = (
+    "read",
+    "valid",
+    "invalid",
+    "failed",
+    "empty",
+    "pairs",
+    "prompt_tokens",
+    "completion_tokens",
+)
 
 
 def read_run_file(folder: Path) -> dict[str, Any]:
@@ -28,14 +53,36 @@ def read_run_file(folder: Path) -> dict[str, Any]:
     """
     path = folder / RUN_FILE
     try:
-        found = orjson.loads(path.read_bytes())
+        if not path.is_file() and path.exists():
+            raise SettingsError(f"{path} is no regular file")
+        found: dict[str, Any] = orjson.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, orjson.JSONDecodeError) as error:
         raise SettingsError(f"{path} can't be read: {error}") from error
-    if not isinstance(found, dict) or not {"name", "state", "counts"} <= found.keys():
-        raise SettingsError(f"{path} isn't the file of a run")
+    wrong = _wrong_field(found)
+    if wrong is not None:
+        raise SettingsError(f"{path} isn't the file of a run: {wrong}")
     return found
+
+
+def _wrong_field(found: object) -> str | None:
+    """What has another type than what is written here, or is missing."""
+    if not isinstance(found, dict):
+        return "it is no object"
+    for name, kinds in _FIELDS.items():
+        if not isinstance(found.get(name, _MISSING), kinds):
+            return f"{name} is wrong or missing"
+    if not all(isinstance(each, str) for each in found["languages"]):
+        return "languages is wrong"
+    counts = found["counts"]
+    for name in _COUNTS:
+        if not isinstance(counts.get(name), int):
+            return f"counts.{name} is wrong or missing"
+    for name in ("total", "cost"):
+        if not isinstance(counts.get(name, _MISSING), int | float | None):
+            return f"counts.{name} is wrong or missing"
+    return None
 
 
 def write_run_file(folder: Path, facts: dict[str, Any]) -> None:

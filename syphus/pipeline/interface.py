@@ -16,10 +16,11 @@ from syphus.core.events import Silent
 from syphus.core.settings import environment, load_settings
 from syphus.pipeline.plan import make_plan
 from syphus.pipeline.preview import Preview, preview
-from syphus.pipeline.run import Outcome, Run
+from syphus.pipeline.run import Run
 
 if TYPE_CHECKING:
     from syphus.core.events import Observer, Snapshot
+    from syphus.pipeline.outcome import Outcome
     from syphus.pipeline.plan import Plan
     from syphus.plugins.dataset import AbstractDataset
 

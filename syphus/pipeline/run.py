@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from syphus._version import __version__
@@ -27,10 +27,12 @@ from syphus.journal.lock import run_lock
 from syphus.pipeline.generation import Generation, Tally
 from syphus.pipeline.keeping import Keeper, Reading, Spent, StageJournal, skipped_kinds
 from syphus.pipeline.lanes import name_models, open_lanes, open_local, wants_description
+from syphus.pipeline.outcome import Outcome
 from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
-from syphus.pipeline.run_folder import make_folder
+from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
+from syphus.pipeline.stopping import Stopping
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
 
@@ -41,32 +43,8 @@ if TYPE_CHECKING:
     from syphus.core.deployments import Deployment
     from syphus.core.events import Observer
     from syphus.core.records import Stage
-    from syphus.export.results import ResultCounts
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.translating import Translating
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a run ended. `stopped_by` is None where every query has its final outcome.
-
-    `missing_translations` counts pairs that one of the languages lacks, once for each;
-    `failed_translations` those of them whose request was given up, in this sitting or before.
-    """
-
-    folder: Path
-    snapshot: Snapshot
-    written: ResultCounts
-    failed_translations: int
-    missing_translations: int
-    stopped_by: SyphusError | None
-
-    @property
-    def exit_status(self) -> int:
-        """0 every query answered, 3 stopped early, 4 finished but some queries failed."""
-        if self.stopped_by is not None:
-            return 3
-        return 4 if self.snapshot.failed or self.failed_translations else 0
 
 
 class Run:
@@ -79,34 +57,36 @@ class Run:
         self._began = time.monotonic()
         self._spent = Spent()
         self._priced = False
-        self._stop: SyphusError | None = None
+        self._lacks_answers = False
+        self._stopping = Stopping()
         self._engine: Engine | None = None
         self._generation: Generation | None = None
         self._translating: Translating | None = None
 
     def stop(self, why: str) -> None:
         """Sends nothing more; what is in flight is kept and the files are written."""
-        self._stop = StoppedEarly(why)
+        reason = self._stopping.stop(why)
         if self._engine is not None:
-            self._engine.stop(self._stop)
+            self._engine.stop(reason)
 
     async def execute(self) -> Outcome:
         """Asks what the journal doesn't have, then writes the files.
 
-        Raises InputError or JournalError where nothing could be sent, JournalWriteFailed where
-        the disk's state is unknown.
+        Raises InputError or JournalError where nothing could be sent, StoppedEarly at a stop while
+        models were looked for, JournalWriteFailed where the disk's state is unknown.
         """
         folder = make_folder(self._folder)
         async with AsyncExitStack() as stack:
             stack.enter_context(run_lock(folder))
-            for leftover in self._folder.glob(".*.part"):
-                leftover.unlink()
+            remove_leftovers(self._folder)
             log = RunLog(self._folder, self._observer, secrets=self._plan.secrets)
             stack.callback(log.close)
             self._observer = log
             log.record("started", name=self._plan.settings.name, version=__version__)
             facts = RunFacts(self._folder, self._plan, self.snapshot, log)
-            deployments, response_format = await self._open_deployments(stack)
+            deployments, response_format = await self._stopping.unless_stopped(
+                self._open_deployments(stack)
+            )
             shape = self._shape(deployments, response_format)
             languages = self._languages()
             journals = self._open_journals(folder, languages, stack)
@@ -238,14 +218,14 @@ class Run:
         ]
         self._priced = self._spent.cost > 0 or any(each.rates for each in deployments)
         self._engine = engine
-        if self._stop is not None:
-            engine.stop(self._stop)
+        if self._stopping.reason is not None:
+            engine.stop(self._stopping.reason)
         try:
             async with asyncio.TaskGroup() as group:
                 syncing = [group.create_task(writer.run()) for writer in writers]
                 beside = [group.create_task(facts.keep_fresh())]
                 beside += [group.create_task(reading.run()) for reading in readings]
-                await engine.run(generation.requests())
+                await engine.run(self._stopping.until_stopped(generation.requests()))
                 for writer, task in zip(writers, syncing, strict=True):
                     writer.close_when_synced()
                     await task
@@ -255,7 +235,9 @@ class Run:
             raise _first_of(errors) from None
         for reading in readings:
             reading.finish()
-        if engine.stopped_by is not None and not await generation.read_on():
+        earlier = journals["generate"].index.outcomes  # those that were met are taken out
+        stopped = engine.stopped_by is not None
+        if stopped and earlier and not await self._stopping.read_on(generation):
             self._observer.notice(
                 "not all earlier answers were reached: the files lack them, the journal has them"
             )
@@ -293,6 +275,7 @@ class Run:
             failed_translations=self._translating.failed if self._translating else 0,
             missing_translations=sum(each.missing for each in coverage.values()),
             stopped_by=stopped_by,
+            goes_on=not self._lacks_answers,
         )
 
     def _reason_to_go_on(self, now: Snapshot) -> SyphusError | None:
@@ -304,7 +287,13 @@ class Run:
             return None
         if engine is not None and engine.stopped_by is not None:
             return engine.stopped_by
-        return StoppedEarly(f"{unanswered} queries have no reply yet")
+        self._lacks_answers = self._plan.keeps_answers
+        words = f"{unanswered} queries have no reply yet"
+        if self._plan.settings.reparse:
+            words += "; --reparse asks nothing, the same command without it goes on"
+        elif self._plan.only_translate:
+            words += "; translate asks none of them, the run's own command goes on"
+        return StoppedEarly(words)
 
     def snapshot(self) -> Snapshot:
         """The run at this moment."""
@@ -341,7 +330,7 @@ class Run:
         if asked is not None:
             return choose_languages(asked)
         if plan.settings.reparse:
-            return tuple(read_run_file(self._folder).get("languages", ()))
+            return choose_languages(",".join(read_run_file(self._folder)["languages"]) or "none")
         if plan.is_local:
             self._observer.notice(
                 "--languages none: the embedded model is too small to translate; "

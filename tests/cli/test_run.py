@@ -201,6 +201,19 @@ def test_some_queries_fail(desk: Any, server: ScriptedServer) -> None:
     assert len(desk.read(f"{FOLDER}/valid_output.json")) == 12
 
 
+def test_a_reparse_of_more_queries_says_that_it_asks_none(
+    desk: Any, server: ScriptedServer
+) -> None:
+    """What is missing isn't there by the same command, so that isn't said."""
+    desk.call("run", *NAME, *at(server))
+    desk.photos(8)
+    done = desk.call("run", *NAME, "--reparse")
+    assert done.status == 3
+    assert "3 queries have no reply yet; --reparse asks nothing" in done.err
+    assert "the same command goes on" not in done.err
+    assert server.log.requests == 5
+
+
 def test_a_wrong_key_stops_and_the_right_one_goes_on(desk: Any, server: ScriptedServer) -> None:
     """Exit status 3 on a 401, nothing marked failed; the same command then asks everything."""
     server.play(Script(api_keys={KEY}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,7 +27,36 @@ INTERRUPTED = """
     def _load_prefix(self):
         import signal
 
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.N)
+"""
+AHEAD = 1000
+CHUNK = 64
+HANGING = f"""
+    import time
+    from pathlib import Path
+    from syphus import AbstractDataset
+
+    def hang():
+        Path("hangs").touch()
+        time.sleep(300)
+
+    class Photos(AbstractDataset):
+        short = "PH"
+        hangs = "hang_at_items"
+
+        def _load_query_inputs(self):
+            for number in range({AHEAD} + 100):
+                if number == {AHEAD} and self.hangs == "hang_at_items":
+                    hang()
+                yield {{"id": f"p{{number}}", "sentences": f"Photo number {{number}}."}}
+
+        def _load_prefix(self):
+            return {{"system_message": "Write pairs about the photo."}}
+
+        def user_message(self, query):
+            if query.id == "p{AHEAD}" and self.hangs == "hang_at_messages":
+                hang()
+            return query.text
 """
 SLOW_FILES = """
     def image_ids(self, query):
@@ -123,13 +153,79 @@ def test_two_signals_leave_at_once(
     }
 
 
-def test_a_signal_before_the_run_begins(desk: Any, server: ScriptedServer) -> None:
-    """Ctrl-C while a plugin gives its prompt is an early stop too: status 3, no traceback."""
-    desk.write("datasets/photos.py", (desk.root / "datasets/photos.py").read_text() + INTERRUPTED)
-    done = desk.main(*NAME, "--base_url", server.base_url, "--model", "m")
-    assert done.status == 3, done.err
-    assert "Traceback" not in done.err
-    assert server.log.requests == 0
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("command", ["run", "translate"])
+def test_a_signal_before_the_run_begins(
+    desk: Any, server: ScriptedServer, command: str, number: signal.Signals
+) -> None:
+    """A signal while a plugin gives its prompt is an early stop too: status 3, no traceback."""
+    reach = ("--base_url", server.base_url, "--model", "m")
+    assert desk.call("run", *NAME, *reach).status == 0
+    asked = server.log.requests
+    plugin = (desk.root / "datasets/photos.py").read_text() + INTERRUPTED.replace("N", number.name)
+    desk.write("datasets/photos.py", plugin)
+    told = ("translate", "out") if command == "translate" else ("run", *NAME)
+    done = subprocess.run(
+        [sys.executable, "-c", "from syphus.cli import main; main()", *map(str, told), *reach],
+        cwd=desk.root,
+        env={**desk.env, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "interrupted before anything was asked" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert server.log.requests == asked
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_models_are_listed(desk: Any, number: signal.Signals) -> None:
+    """A server that never answers isn't waited for; there is no run yet."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        with desk.spawn(*NAME, "--base_url", address) as process:
+            connection, _ = silent.accept()
+            with connection:
+                process.send_signal(number)
+                out, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert f"{number.name}, before anything was asked" in err
+    assert "Traceback" not in err
+    assert not out
+    assert not (desk.root / "out" / "run.json").exists()
+
+
+def test_a_signal_while_a_generator_hangs(desk: Any, server: ScriptedServer) -> None:
+    """What it gave before is answered and stands in the files; the process doesn't wait for it."""
+    desk.write("datasets/photos.py", HANGING)
+    with desk.spawn(*NAME, "--base_url", server.base_url, "--model", "m") as process:
+        wait_for(lambda: (desk.root / "hangs").exists() and server.log.successes > AHEAD - CHUNK)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=40)
+    assert process.returncode == 3
+    assert "Traceback" not in err
+    assert "not all earlier answers" not in err
+    assert len(desk.read("out/valid_output.json")) == 3 * server.log.successes
+    assert desk.read("out/run.json")["state"] == "stopped"
+
+
+def test_two_signals_while_a_method_hangs(desk: Any, server: ScriptedServer) -> None:
+    """A plugin that holds up everything can't hold up the second one."""
+    desk.write(
+        "datasets/photos.py",
+        HANGING.replace('hangs = "hang_at_items"', 'hangs = "hang_at_messages"'),
+    )
+    with desk.spawn(*NAME, "--base_url", server.base_url, "--model", "m") as process:
+        wait_for((desk.root / "hangs").exists)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+    assert process.returncode == 3
+    assert server.log.successes <= len(answered(desk.root / "out")) + 4
 
 
 @pytest.fixture

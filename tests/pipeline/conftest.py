@@ -16,7 +16,7 @@ import pytest
 
 from syphus import AbstractDataset, Syphus
 from syphus.engine.lane import Lane
-from syphus.pipeline.run import Outcome
+from syphus.pipeline.outcome import Outcome
 from syphus.prompting import tokens
 from syphus.testing import Script, ScriptedServer
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from syphus import Syphus
-from syphus.pipeline.run import Outcome
+from syphus.pipeline.outcome import Outcome
 from syphus.testing import ScriptedServer, draw_answer
 from syphus.testing.translating import read_translation_request
 

@@ -1,0 +1,38 @@
+"""How a run ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from syphus.core.errors import SyphusError
+    from syphus.core.events import Snapshot
+    from syphus.export.results import ResultCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended. `stopped_by` is None where every query has its final outcome.
+
+    `missing_translations` counts pairs that one of the languages lacks, once for each;
+    `failed_translations` those of them whose request was given up, in this sitting or before.
+    `goes_on` says that the same command asks for what is missing.
+    """
+
+    folder: Path
+    snapshot: Snapshot
+    written: ResultCounts
+    failed_translations: int
+    missing_translations: int
+    stopped_by: SyphusError | None
+    goes_on: bool = True
+
+    @property
+    def exit_status(self) -> int:
+        """0 every query answered, 3 stopped early, 4 finished but some queries failed."""
+        if self.stopped_by is not None:
+            return 3
+        return 4 if self.snapshot.failed or self.failed_translations else 0
