@@ -168,6 +168,29 @@ def test_when_a_connection_is_used_again(kit: Any, run: Run, answer: bytes, open
     assert count == opened
 
 
+def test_words_between_two_exchanges_end_a_connection(kit: Any, run: Run) -> None:
+    """They aren't the answer to the next request, even if the server keeps the connection."""
+    opened = 0
+
+    async def mumble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        while True:
+            await kit.read_request(reader)
+            writer.write(ANSWER)
+            await asyncio.sleep(0.005)
+            writer.write(ANSWER.replace(b"200 OK", b"500 No"))
+
+    async def go() -> None:
+        async with client(kit, mumble) as asking:
+            for _ in range(3):
+                assert (await asking.ask()).status == 200
+                await asyncio.sleep(0.05)
+
+    run(go())
+    assert opened == 3
+
+
 def test_idle_connections_are_closed_in_time(
     kit: Any, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

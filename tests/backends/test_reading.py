@@ -275,6 +275,13 @@ def test_a_refusal_is_one_without_its_words() -> None:
     assert isinstance(refuse(raw[: start - 1]), ConnectionLost)
 
 
+def test_gzip_in_parts() -> None:
+    """A compressed body may be several, one after another; the bound is for all of them."""
+    sent = gzip.compress(b"one ") + gzip.compress(b"") + gzip.compress(b"two")
+    assert decode(sent, "gzip", most=7) == b"one two"
+    assert decode(sent, "gzip", most=5) == b"one tw"
+
+
 @given(st.binary(max_size=2000), st.integers(0, 2000))
 def test_no_more_is_inflated_than_asked(body: bytes, most: int) -> None:
     """A body within the bound is whole; of another one comes a byte more than the bound."""

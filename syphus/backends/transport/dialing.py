@@ -79,6 +79,7 @@ class Dialer:
                 return await self._open_tunnel(sock)
             _, connection = await self._attach(sock, Connection)
         except BaseException:
+            # A loop may let go of a socket whose handshake fails, without closing it.
             sock.close()
             raise
         return connection

@@ -139,8 +139,7 @@ class AnswerReader:
         self._size += len(data)
         if self._size > self._most:
             self.fail(AnswerTooLarge(self._most, status=self._status))
-        if self.is_expecting:
-            self._pieces.append(data)
+        self._pieces.append(data)
 
     def on_message_complete(self) -> None:
         """Gives the answer; interim ones are passed over."""
