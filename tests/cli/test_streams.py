@@ -18,14 +18,12 @@ RUN = ("--name", "Photos.photos", "--output_dir", "out", "--languages", "none", 
 REDIRECTIONS = [">/dev/full", "2>/dev/full", ">&-", "2>&-", "<&- >&- 2>&-"]
 
 
-def redirected(
-    desk: Any, server: ScriptedServer, how: str, **surroundings: str
-) -> subprocess.CompletedProcess[str]:
+def redirected(desk: Any, server: ScriptedServer, how: str) -> subprocess.CompletedProcess[str]:
     """The command, run by a shell that redirects its streams."""
     return subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {how}', "sh", *COMMAND, *RUN, "--base_url", server.base_url],
         cwd=desk.root,
-        env={**desk.env, **surroundings},
+        env=desk.env,
         capture_output=True,
         text=True,
         timeout=60,
@@ -41,7 +39,8 @@ def replies(desk: Any) -> int:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
 @pytest.mark.parametrize("how", REDIRECTIONS)
 def test_a_stream_that_is_full_or_closed(desk: Any, server: ScriptedServer, how: str) -> None:
-    """Every query is asked, every file written, and the status is 0."""
+    """There is something to say; every query is asked, every file written, the status is 0."""
+    desk.call("run", *RUN, "--base_url", server.base_url, "--slice_end", 2)
     done = redirected(desk, server, how)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -101,9 +100,9 @@ def test_a_reader_that_has_stopped(desk: Any, server: ScriptedServer) -> None:
 
 def test_a_folder_that_the_terminal_cannot_write(desk: Any, server: ScriptedServer) -> None:
     """A letter that the encoding lacks is spelled out; the summary is there."""
-    server_reach = ("--base_url", server.base_url, "--model", "m")
+    reach = ("--base_url", server.base_url, "--model", "m")
     desk.env["PYTHONIOENCODING"] = "ascii"
-    done = desk.main("--name", "Photos.photos", "--output_dir", "Fotos_\u00fc", *server_reach)
+    done = desk.main("--name", "Photos.photos", "--output_dir", "Fotos_\u00fc", *reach)
     assert done.status == 0, done.err
     assert "valid     5 " in done.out
     assert "Fotos_\\xfc" in done.out
