@@ -42,8 +42,9 @@ PEERS = ("curator", "distilabel", "litellm", "openai", "data-designer")
 OURS = ("bare", "syphus", "structured")
 DRIVERS = Path(__file__).resolve().parent / "peers"
 LOADS = {64: 0.0, 1000: 1.0, 4000: 1.0}
-# Enough for the start to be a small part, few enough for a round of all rows in ten minutes.
-QUERIES = {64: 20_000, 1000: 20_000, 4000: 80_000}
+# Enough for the start to be a small part, few enough for a round of all rows in ten minutes. With
+# 20,000 at 1,000 in flight the second in which our first eight go ahead would be a twentieth.
+QUERIES = {64: 20_000, 1000: 60_000, 4000: 80_000}
 PEER_QUERIES = {64: 20_000, 1000: 8_000, 4000: 16_000}
 MOST_OF_BARE = 1.8
 LEAST_OF_CURATOR = 12.0
