@@ -40,6 +40,8 @@ _HEAD = re.compile(
     rb'"kind":"(sent|not_billed|failed|(?:reply|truncated)(?=","usage":\[))"'
     rb'(?:,"most_cost":([^,]+),|,"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),)?'
 )
+# Quotes inside a text are escaped, so this stands nowhere but at the field itself.
+_DEPLOYMENT = re.compile(rb',"deployment":("(?:[^"\\]|\\.)*")')
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
@@ -63,13 +65,13 @@ class Record:
 class Head(NamedTuple):
     """What a resume needs of a line. `key` is the 128 bits of its key.
 
-    `cost` is in US dollars: what a reply cost (0 where no price was known), or the most that the
-    attempt of a `sent` line may cost. The tokens are those of a reply.
+    `cost` is in US dollars: what a reply cost (None where no price was known), or the most that
+    the attempt of a `sent` line may cost. The tokens are those of a reply.
     """
 
     key: int
     kind: Kind
-    cost: float
+    cost: float | None
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
@@ -159,7 +161,13 @@ def read_head(line: bytes | bytearray) -> Head | None:
     if prompt is None:
         return Head(number, known, float(most_cost or 0))
     tokens = (int(prompt), int(completion), int(cached))
-    return Head(number, known, 0.0 if cost == b"null" else float(cost), *tokens)
+    return Head(number, known, None if cost == b"null" else float(cost), *tokens)
+
+
+def read_deployment(line: bytes | bytearray) -> str:
+    """The deployment of a reply's line, without reading its text; empty where there is none."""
+    found = _DEPLOYMENT.search(line)
+    return str(json.loads(found[1])) if found else ""
 
 
 def decode(line: bytes) -> Record:

@@ -66,7 +66,7 @@ def test_key_kind_and_cost_are_found_without_parsing(reply: Reply) -> None:
         reply.usage.completion_tokens,
         reply.usage.cached_tokens,
     )
-    assert head.cost == (reply.cost or 0.0)
+    assert head.cost == reply.cost
 
 
 @given(st.floats(0, 10))
