@@ -9,7 +9,7 @@ from syphus.core.durable import replacing
 from syphus.export.entries import EntryWriter
 from syphus.export.instructions import InstructionsMeta, instructions_file
 from syphus.export.numbering import QueryFacts, number_pairs, pair_id
-from syphus.export.relations import Relations, SameSource
+from syphus.export.relations import Relations, SameSource, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,15 +52,16 @@ class MimicitWriter:
     def add(
         self, source_id: str, image_ids: Sequence[str], pairs: Sequence[QuestionAnswer]
     ) -> None:
-        """Adds the pairs of the next query, which are related to each other and to their source's.
+        """Adds the pairs of the next query, related to each other and to their source's.
 
-        `source_id` is what the annotations call the query.
+        `source_id` is what the annotations call the query. Each is related to the nearest pairs of
+        its source alone, `MOST_RELATED` of them.
         """
         first = self.count + 1
         before, behind = map(self._names, self._relations.around(source_id, first))
-        names = self._names(range(first, first + len(pairs)))
-        for at, pair in enumerate(pairs):
-            related = [*before, *names[:at], *names[at + 1 :], *behind]
+        names = [*before, *self._names(range(first, first + len(pairs))), *behind]
+        for at, pair in enumerate(pairs, start=len(before)):
+            related = nearest(names, at)
             name = names[at]
             self._instructions.write(name, pair.question, pair.answer, image_ids, related)
             self._train.add(name, related)

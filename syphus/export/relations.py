@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol
 
 from syphus.export.numbering import number_pairs
@@ -14,12 +16,24 @@ if TYPE_CHECKING:
     from syphus.export.numbering import QueryFacts
 
 
+# MIMIC-IT's trainers put all related pairs before a pair, into a text of 1,024 to 2,048 tokens: a
+# few dozen fit. Without a bound, the ids of a source with n pairs would be n squared.
+MOST_RELATED = 100
+
+
+def nearest(names: Sequence[str], at: int) -> list[str]:
+    """The up to `MOST_RELATED` names nearest to the one at index `at`, which is left out."""
+    start = max(0, min(at - MOST_RELATED // 2, len(names) - MOST_RELATED - 1))
+    return [*names[start:at], *names[at + 1 : start + MOST_RELATED + 1]]
+
+
 class Relations(Protocol):
     """A strategy: which pairs of other queries the pairs of one query are related to."""
 
     def around(self, source_id: str, first: int) -> tuple[Sequence[int], Sequence[int]]:
         """The numbers of those before and of those behind the query whose first pair is `first`.
 
+        Up to `MOST_RELATED` on either side, the nearest, in order.
         `source_id` is what the annotations call the query.
         """
         ...
@@ -54,10 +68,15 @@ class SameSource:
 
     def around(self, source_id: str, first: int) -> tuple[Sequence[int], Sequence[int]]:
         """The pairs of the source's other queries."""
-        spans = self._spans.get(source_id, ())
-        before: list[int] = []
-        behind: list[int] = []
-        for start, stop in zip(spans[::2], spans[1::2], strict=True):
-            if start != first:
-                (before if start < first else behind).extend(range(start, stop))
-        return before, behind
+        spans = self._spans.get(source_id)
+        if spans is None:
+            return (), ()
+        queries = range(0, len(spans), 2)
+        own = bisect_left(queries, first, key=spans.__getitem__)
+        behind = _some(range(*spans[at : at + 2]) for at in queries[own + 1 :])
+        before = _some(reversed(range(*spans[at : at + 2])) for at in reversed(queries[:own]))
+        return before[::-1], behind
+
+
+def _some(spans: Iterable[Iterable[int]]) -> list[int]:
+    return list(islice(chain.from_iterable(spans), MOST_RELATED))

@@ -30,7 +30,12 @@ import orjson
 from syphus.core.records import Failure, Reply, Request, Usage
 
 Kind: TypeAlias = Literal["sent", "not_billed", "reply", "truncated", "failed"]
-Head: TypeAlias = tuple[int, Kind, float, int, int, int]
+Head: TypeAlias = tuple[int, Kind, float | None, int, int, int]
+"""What a resume needs of a line: key (128 bits), kind, US dollars, and three counts of tokens.
+
+The dollars are what a reply cost (None where no price was known), or the most that the attempt of a
+`sent` line may cost; the tokens are a reply's of prompt and completion, and those cached.
+"""
 
 _KIND_AT = 50
 _TAIL = b',"crc":"%08x"}\n'
@@ -41,6 +46,8 @@ _HEAD = re.compile(
     rb'"kind":"(sent|not_billed|failed|(?:reply|truncated)(?=","usage":\[))"'
     rb'(?:,"most_cost":([^,]+),|,"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),)?'
 )
+# Quotes inside a text are escaped, so this stands nowhere but at the field itself.
+_DEPLOYMENT = re.compile(rb',"deployment":("(?:[^"\\]|\\.)*")')
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
@@ -147,8 +154,14 @@ def read_head(line: bytes | bytearray) -> Head | None:
     key, kind, most_cost, prompt, completion, cached, cost = found.groups()
     if prompt is None:
         return int(key, 16), _KINDS[kind], float(most_cost or 0), 0, 0, 0
-    paid = 0.0 if cost == b"null" else float(cost)
+    paid = None if cost == b"null" else float(cost)
     return int(key, 16), _KINDS[kind], paid, int(prompt), int(completion), int(cached)
+
+
+def read_deployment(line: bytes | bytearray) -> str:
+    """The deployment of a reply's line, without reading its text; empty where there is none."""
+    found = _DEPLOYMENT.search(line)
+    return str(json.loads(found[1])) if found else ""
 
 
 def decode(line: bytes) -> Record:

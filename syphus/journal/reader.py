@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syphus.core.errors import JournalDamaged, JournalError
-from syphus.journal.format import Record, decode, is_whole, read_head
+from syphus.journal.format import Record, decode, is_whole, read_deployment, read_head
 from syphus.journal.places import Places
 
 if TYPE_CHECKING:
@@ -15,61 +15,95 @@ if TYPE_CHECKING:
     from io import RawIOBase
     from pathlib import Path
 
-    from syphus.journal.format import Head, Kind
+    from syphus.journal.format import Head
 
 _BLOCK = 1 << 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Unpriced:
+    """Replies that were journalled without a cost, and what they used."""
+
+    replies: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class JournalIndex:
     """Where the outcome of each request stands. Grows by some 30 bytes a request.
 
-    `outcomes` maps a key (its 128 bits as an integer) to the offset of its last outcome,
-    `earlier` to those before it, where there are any.
+    `outcomes` maps a key (its 128 bits as an integer) to the offset of the outcome that stands: its
+    last reply, or its last failure where it has no reply. `others` are its further outcomes, where
+    there are any.
     `open_sends` holds the keys whose last attempt has no known end: each may have been billed.
     `lost_sends` counts further attempts whose end isn't known: their request was sent again or
     given up. All translations of one query have one key, and may be on their way together: an end
     is then taken for that of the cheapest, so that what is left counts at its most.
-    Tokens and `cost` (US dollars) are those of all replies, superseded ones included.
+    Tokens and `cost` (US dollars) are those of all replies, superseded ones included; `unpriced`
+    are those without a cost, by deployment.
     `torn_bytes` is the length of an unfinished last line, which isn't part of the journal.
     """
 
     outcomes: Places = field(default_factory=Places)
-    earlier: dict[int, list[int]] = field(default_factory=dict)
+    others: dict[int, list[int]] = field(default_factory=dict)
     open_sends: set[int] = field(default_factory=set)
     replies: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost: float = 0.0
+    unpriced: dict[str, Unpriced] = field(default_factory=dict)
     whole_bytes: int = 0
     torn_bytes: int = 0
+    _failed: set[int] = field(default_factory=set)
     _unended: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
-    def add(self, head: Head, offset: int, skip: frozenset[Kind]) -> None:
+    def add(self, head: Head, offset: int) -> None:
         """Takes note of the line that begins at `offset`."""
         key, kind, cost, prompt, completion, cached = head
         if kind == "sent":
             self.open_sends.add(key)
-            self._unended[key] = (*self._unended.get(key, ()), cost)
+            self._unended[key] = (*self._unended.get(key, ()), cost or 0.0)
             return
-        self.open_sends.discard(key)
-        if kind != "failed":
-            self._end(key)
+        self.end(head)
         if kind in ("reply", "truncated"):
             self.replies += 1
             self.prompt_tokens += prompt
             self.completion_tokens += completion
             self.cached_tokens += cached
-            self.cost += cost
-        if kind in skip:
-            self.outcomes.pop(key, None)
-        elif kind != "not_billed":
-            before = self.outcomes.put(key, offset)
-            if before is not None:
-                self.earlier.setdefault(key, []).append(before)
+            self.cost += cost or 0.0
+        if kind != "not_billed":
+            self._take(key, offset, failed=kind == "failed")
 
-    def _end(self, key: int) -> None:
+    def _take(self, key: int, offset: int, *, failed: bool) -> None:
+        standing = self.outcomes.put(key, offset)
+        if standing is None:
+            if failed:
+                self._failed.add(key)
+            return
+        if failed and key not in self._failed:
+            self.outcomes.put(key, standing)
+            standing = offset
+        self.others.setdefault(key, []).append(standing)
+        if not failed:
+            self._failed.discard(key)
+
+    def add_unpriced(self, deployment: str, head: Head) -> None:
+        """Takes note of a reply without a cost; `add` is called as well."""
+        used = self.unpriced.setdefault(deployment, Unpriced())
+        used.replies += 1
+        used.prompt_tokens += head[3]
+        used.completion_tokens += head[4]
+        used.cached_tokens += head[5]
+
+    def end(self, head: Head) -> None:
+        """Takes note that an attempt ended; `add` does it as well."""
+        key, kind = head[:2]
+        self.open_sends.discard(key)
+        if kind == "failed":
+            return
         unended = self._unended.pop(key, ())
         if len(unended) > 1:
             self._unended[key] = tuple(sorted(unended)[1:])
@@ -86,8 +120,8 @@ class JournalIndex:
 
     def all_of(self, key: int) -> list[int]:
         """The offsets of every outcome of a key, in order."""
-        last = self.outcomes.find(key)
-        return [] if last is None else [*self.earlier.get(key, ()), last]
+        standing = self.outcomes.find(key)
+        return [] if standing is None else sorted([*self.others.get(key, ()), standing])
 
 
 def scan(path: Path, on_line: Callable[[bytearray, Head, int], None]) -> tuple[int, int]:
@@ -101,6 +135,8 @@ def scan(path: Path, on_line: Callable[[bytearray, Head, int], None]) -> tuple[i
     with path.open("rb", buffering=0) as file:
         for line in _lines(file):
             if not is_whole(line):
+                if line.endswith(b"\r\n") and is_whole(line[:-2] + b"\n"):
+                    raise _rewritten(path, offset)
                 if line.endswith(b"\n") or is_whole(line[:-1] + b"\n"):
                     raise _damage(path, offset)
                 if not is_whole(line + b"\n"):
@@ -144,19 +180,45 @@ def _damage(path: Path, offset: int) -> JournalDamaged:
     )
 
 
-def read_index(path: Path, *, skip: frozenset[Kind] = frozenset()) -> JournalIndex:
+def _rewritten(path: Path, offset: int) -> JournalDamaged:
+    return JournalDamaged(
+        f"{path} is damaged at byte {offset}: a line there ends in CRLF, as an editor or a copy by "
+        "way of Windows leaves it. Take the carriage returns out (sed -i 's/\\r$//' FILE): nothing "
+        "is lost, and nothing is asked again.",
+        path=path,
+        offset=offset,
+    )
+
+
+def read_index(path: Path) -> JournalIndex:
     """The index of the journal at `path`; empty where there is none.
 
-    Outcomes of the kinds in `skip` count as not there, so their requests are asked again.
+    An outcome that stands there twice, byte for byte (a journal that was copied behind itself), was
+    paid for once and counts once.
 
     Raises JournalDamaged and JournalError as `scan` does.
     """
     index = JournalIndex()
     if not path.exists():
         return index
-    index.whole_bytes, index.torn_bytes = scan(
-        path, lambda _, head, offset: index.add(head, offset, skip)
-    )
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def take(line: bytearray, head: Head, offset: int) -> None:
+        key, kind, cost = head[:3]
+        standing = None if kind in ("sent", "not_billed") else index.outcomes.find(key)
+        if standing is not None:
+            for known in (standing, *index.others.get(key, ())):
+                if os.pread(handle, len(line), known) == line:
+                    index.end(head)
+                    return
+        index.add(head, offset)
+        if cost is None:
+            index.add_unpriced(read_deployment(line), head)
+
+    try:
+        index.whole_bytes, index.torn_bytes = scan(path, take)
+    finally:
+        os.close(handle)
     return index
 
 

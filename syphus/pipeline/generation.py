@@ -10,6 +10,7 @@ import asyncio
 import time
 from array import array
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -48,7 +49,10 @@ _LONGEST_REPEATED = 8000
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Queries by state."""
+    """Queries by state.
+
+    `redone_in_vain` counts those whose earlier reply stands because asking again failed.
+    """
 
     read: int = 0
     restored: int = 0
@@ -57,12 +61,15 @@ class Tally:
     failed: int = 0
     empty: int = 0
     pairs: int = 0
+    redone_in_vain: int = 0
 
 
 class Generation:
     """Feeds the engine, takes its outcomes and keeps the tally.
 
-    `send=False` asks nothing: what the journal doesn't hold stays unanswered.
+    `redo` asks once more for what earlier sittings left failed, truncated or invalid; until there
+    is a new reply, the earlier outcome stands. `send=False` asks nothing: what the journal doesn't
+    hold stays unanswered.
     """
 
     def __init__(
@@ -76,7 +83,7 @@ class Generation:
         translating: Translating | None,
         max_reasks: int,
         total: int | None,
-        redo_invalid: bool = False,
+        redo: str | None = None,
         send: bool = True,
     ) -> None:
         self.total = total
@@ -92,9 +99,12 @@ class Generation:
         self._reader = journal.reader
         self._translating = translating
         self._max_reasks = max_reasks
-        self._redo_invalid = redo_invalid
+        self._redo = redo if send else None
         self._send = send
         self._asking: dict[int, Query] = {}
+        self._redoing: set[int] = set()
+        self._redo_left = False
+        self._followed = 0
         self._restored_below = journal.index.whole_bytes
         self._engine: Engine
 
@@ -125,16 +135,27 @@ class Generation:
     async def read_on(self) -> bool:
         """After a stop: finds the outcomes of earlier sittings that weren't reached.
 
-        False if that takes longer than `_READ_ON_SECONDS`, for a plugin may be slow or endless.
+        What was to be asked again and wasn't keeps its earlier outcome. False if that takes longer
+        than `_READ_ON_SECONDS`, for a plugin may be slow or endless.
         """
         self._send = False
-        if not self._outcomes:
-            return True
+        for position in sorted(self._redoing):
+            reply = self._reader.at(self.offsets[position]).reply
+            verdict = judge(self._dataset, reply) if reply else None
+            self._count(position, self._asking.pop(position), verdict)
+            self._redo_left = True
+        self._redoing.clear()
         until = time.monotonic() + _READ_ON_SECONDS
-        async for _ in self.requests():
+        is_all = len(self._outcomes) <= self.tally.restored
+        async for _ in self._rest() if is_all else self.requests():
             if time.monotonic() > until:
                 return False
         return True
+
+    async def _rest(self) -> AsyncIterator[Sequence[Request]]:
+        with suppress(InputError):  # the run has another reason to stop already
+            async for requests in _in_turns(self._second_requests()):
+                yield requests
 
     @property
     def is_exhausted(self) -> bool:
@@ -145,6 +166,13 @@ class Generation:
         """Takes the next chunk: short where the plugin is slow, so that asking doesn't wait."""
         self._taken.extend(await asyncio.to_thread(_take, self._queries))
         return bool(self._taken)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every query has its final outcome, and what was to be asked again was."""
+        tally = self.tally
+        done = tally.valid + tally.invalid + tally.failed + tally.empty
+        return self._exhausted and done == tally.read and not self._redo_left
 
     def _first_requests(self) -> Iterator[Sequence[Request]]:
         while self._taken:
@@ -192,37 +220,51 @@ class Generation:
         """Judges what earlier sittings left, in order; asks again what gave no pair."""
         if not self.tally.restored:
             return
-        queries = islice(self._spool.queries(), len(self.offsets))
-        for position, query in enumerate(queries):
+        queries = islice(self._spool.queries(), self._followed, len(self.offsets))
+        for position, query in enumerate(queries, start=self._followed):
+            self._followed = position + 1
             if 0 <= self.offsets[position] < self._restored_below:
                 yield self._follow_up(position, query)
 
     def _follow_up(self, position: int, query: Query) -> list[Request]:
         """Walks from a query's first reply over its correcting turns to the last in the journal.
 
-        Returns what is still to be asked: a correcting turn, or translations.
+        Returns what is still to be asked: a correcting turn, the request to be redone, or
+        translations.
         """
-        first = request = None
+        verdict, request, is_redo = self._walk(position, query)
+        if request is None or not self._send:
+            self._redo_left |= is_redo
+            return self._count(position, query, verdict)
+        self._asking[position] = query
+        if is_redo:
+            self._redoing.add(position)
+        return [request]
+
+    def _walk(self, position: int, query: Query) -> tuple[Verdict | None, Request | None, bool]:
+        """The last verdict, the request that follows it, and whether that asks once more."""
+        first = request = cut_off = None
         while True:
             record = self._reader.at(self.offsets[position])
-            if record.reply is None:
-                self.tally.failed += 1
-                return []
-            verdict = judge(self._dataset, record.reply)
-            if verdict.is_valid:
-                return self._count(position, query, verdict)
+            verdict = judge(self._dataset, record.reply) if record.reply else None
+            is_due = record.kind == self._redo
+            if not is_due and (verdict is None or verdict.is_valid):
+                return verdict, None, False
             if first is None or request is None:
                 text = message_for(self._dataset, query)
                 first = request = self._assembler.ask(query.id, text, position=position)
+            if record.reply is None or verdict is None:
+                return None, request, True
+            if is_due and cut_off is None:
+                cut_off = request
             again = self._ask_again(request, text, record.reply, verdict)
             offset = self._outcomes.find(int(again.key, 16)) if again else None
             if again is not None and offset is not None:
                 request, self.offsets[position] = again, offset
                 continue
-            if self._send and (again or self._redo_invalid):
-                self._asking[position] = query
-                return [again or first]
-            return self._count(position, query, verdict)
+            if cut_off is None and self._redo == "invalid" and again is None:
+                cut_off = first
+            return verdict, cut_off or again, cut_off is not None
 
     def _ask_again(
         self, request: Request, text: str, reply: Reply, verdict: Verdict
@@ -237,8 +279,11 @@ class Generation:
             turn=request.turn + 1,
         )
 
-    def _count(self, position: int, query: Query, verdict: Verdict) -> list[Request]:
+    def _count(self, position: int, query: Query, verdict: Verdict | None) -> list[Request]:
         """Takes note of a final verdict; returns the translations that it gives rise to."""
+        if verdict is None:
+            self.tally.failed += 1
+            return []
         if not verdict.is_valid:
             self.tally.invalid += 1
             return []
@@ -253,14 +298,22 @@ class Generation:
 
         A plugin that raises for it stops the sending; the reply stays in the journal.
         """
-        request, outcome = kept.request, kept.outcome
-        self.offsets[request.position] = kept.offset
-        query = self._asking.pop(request.position)
+        position, outcome = kept.request.position, kept.outcome
+        query = self._asking.pop(position)
+        earlier = None
+        if position in self._redoing:
+            self._redoing.discard(position)
+            earlier = self._reader.at(self.offsets[position]).reply
         try:
-            if isinstance(outcome, Failure):
-                self.tally.failed += 1
+            if isinstance(outcome, Reply):
+                self.offsets[position] = kept.offset
+                self._judge(kept.request, query, outcome)
+            elif earlier is not None:
+                self.tally.redone_in_vain += 1
+                self._settle(position, query, judge(self._dataset, earlier))
             else:
-                self._judge(request, query, outcome)
+                self.offsets[position] = kept.offset
+                self.tally.failed += 1
         except InputError as error:
             self._engine.stop(_stop_for(error))
         self._engine.settle()
@@ -270,11 +323,14 @@ class Generation:
         text = "" if verdict.is_valid else message_for(self._dataset, query)
         again = self._ask_again(request, text, reply, verdict)
         if again is None:
-            for each in self._count(request.position, query, verdict):
-                self._engine.submit(each)
+            self._settle(request.position, query, verdict)
         else:
             self._asking[request.position] = query
             self._engine.submit(again)
+
+    def _settle(self, position: int, query: Query, verdict: Verdict) -> None:
+        for each in self._count(position, query, verdict):
+            self._engine.submit(each)
 
 
 def _stop_for(error: InputError) -> StoppedEarly:

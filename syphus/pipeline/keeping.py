@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from syphus.core.records import Usage
 from syphus.journal.format import encode_failure, encode_not_billed, encode_reply, encode_sent
 from syphus.journal.reader import JournalReader, read_index
 from syphus.journal.writer import JournalWriter
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from syphus.core.deployments import Deployment
     from syphus.core.errors import JournalWriteFailed
+    from syphus.core.events import Observer
     from syphus.core.records import Failure, Reply, Request, Stage
     from syphus.journal.format import Kind
-    from syphus.journal.reader import JournalIndex
+    from syphus.journal.reader import JournalIndex, Unpriced
 
 NOT_WRITTEN = -1
+# What the embedded model's replies are journalled under; they cost nothing.
+_EMBEDDED = "local"
 _TURN_SECONDS = 0.005
 
 
@@ -38,6 +43,8 @@ class Kept:
 class Spent:
     """Tokens and US dollars of every reply in the run's journals.
 
+    Replies that were journalled without a cost count at the rates of today: `reckoned` says how
+    many, `reckoned_cost` what they add to the cost; `unpriced` are those without rates even now.
     `attempts_lost` counts attempts that may have been billed without a reply, `uncertain` is the
     most that they may have cost.
     """
@@ -48,6 +55,9 @@ class Spent:
     cost: float = 0.0
     uncertain: float = 0.0
     attempts_lost: int = 0
+    reckoned: int = 0
+    reckoned_cost: float = 0.0
+    unpriced: int = 0
 
     def add(self, reply: Reply) -> None:
         """Counts one reply."""
@@ -61,14 +71,34 @@ class Spent:
         self.attempts_lost += 1
         self.uncertain += most_cost
 
-    def add_index(self, index: JournalIndex) -> None:
-        """Counts what earlier sittings spent."""
+    def add_index(self, index: JournalIndex, deployments: Sequence[Deployment] = ()) -> None:
+        """Counts what earlier sittings spent; what has no price at the rates of `deployments`."""
         self.prompt_tokens += index.prompt_tokens
         self.completion_tokens += index.completion_tokens
         self.cached_tokens += index.cached_tokens
         self.cost += index.cost
         self.uncertain += index.uncertain_cost
         self.attempts_lost += index.lost_sends + len(index.open_sends)
+        for name, used in index.unpriced.items():
+            self._reckon(name, used, deployments)
+
+    def _reckon(self, name: str, used: Unpriced, deployments: Sequence[Deployment]) -> None:
+        """Prices by the deployment of that name; by the dearest of all where none is named so."""
+        same = [each for each in deployments if each.name == name]
+        if name == _EMBEDDED and not same:
+            return
+        usage = Usage(
+            prompt_tokens=used.prompt_tokens,
+            completion_tokens=used.completion_tokens,
+            cached_tokens=used.cached_tokens,
+        )
+        costs = [each.rates.cost(usage) for each in same or deployments if each.rates]
+        if costs:
+            self.reckoned += used.replies
+            self.reckoned_cost += max(costs)
+            self.cost += max(costs)
+        else:
+            self.unpriced += used.replies
 
 
 class StageJournal:
@@ -77,8 +107,8 @@ class StageJournal:
     Raises JournalDamaged.
     """
 
-    def __init__(self, path: Path, *, skip: frozenset[Kind] = frozenset()) -> None:
-        self.index = read_index(path, skip=skip)
+    def __init__(self, path: Path) -> None:
+        self.index = read_index(path)
         path.touch()
         self.reader = JournalReader(path)
         self._path = path
@@ -113,11 +143,28 @@ class StageJournal:
         self.reader.close()
 
 
-def skipped_kinds(redo: str | None) -> frozenset[Kind]:
-    """The outcomes that `--redo` takes for missing."""
-    if redo == "failed":
-        return frozenset({"failed"})
-    return frozenset({"truncated"}) if redo == "truncated" else frozenset()
+def tell_the_price(spent: Spent, *, has_price: bool, observer: Observer) -> None:
+    """Says how replies count that earlier sittings had no price for; nothing if none has one."""
+    if spent.reckoned:
+        observer.notice(
+            f"{spent.reckoned} earlier replies had no price: at the prices known now they cost "
+            f"${spent.reckoned_cost:.4f}"
+        )
+    if spent.unpriced and has_price:
+        observer.notice(
+            f"no price is known for {spent.unpriced} earlier replies: they count as $0, also in "
+            "the budget"
+        )
+
+
+def redone_kinds(redo: str | None) -> frozenset[Kind]:
+    """The outcomes that `--redo` asks for again."""
+    kinds: dict[str | None, frozenset[Kind]] = {
+        "failed": frozenset({"failed"}),
+        "truncated": frozenset({"truncated"}),
+        "invalid": frozenset({"reply", "truncated", "failed"}),
+    }
+    return kinds.get(redo, frozenset())
 
 
 class Reading:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from syphus.core.events import Snapshot
+    from syphus.core.events import Observer, Snapshot
     from syphus.core.records import Parsed, Query
     from syphus.export.mimicit import MimicitWriter
     from syphus.export.queries import QuerySpool
@@ -96,6 +96,20 @@ class Outputs:
                 meta=meta,
             )
 
+    def tell(self, observer: Observer) -> None:
+        """Says what is unusual about the queries."""
+        source, in_vain = self._plan.source, self._generation.tally.redone_in_vain
+        if source.repeated:
+            observer.notice(f"{source.repeated} repeated queries are asked once")
+        if source.renamed:
+            observer.notice(
+                f"{source.renamed} ids came again with another text; they are named id#2, id#3, ..."
+            )
+        if in_vain:
+            observer.notice(
+                f"{in_vain} queries were asked again in vain: their earlier replies stand"
+            )
+
     def write_summary(
         self, now: Snapshot, written: ResultCounts, *, seconds: float, spent: Spent
     ) -> None:
@@ -120,6 +134,7 @@ class Outputs:
                     "queries_failed": now.failed,
                     "queries_empty": now.empty,
                     "queries_unanswered": now.read - now.done,
+                    "redone_in_vain": self._generation.tally.redone_in_vain,
                     "truncated": written.truncated,
                     "repeated_queries": source.repeated,
                     "renamed_queries": source.renamed,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from syphus.plugins.dataset import AbstractDataset
 
 _LONGEST_ID = 100
-# Each pair of a query names all others, so that their number counts twice over.
+# Far more than a picture is good for: a reply that holds more went round in circles.
 MOST_PAIRS = 1000
 TOO_MANY = f"more than {MOST_PAIRS} pairs in one reply"
 

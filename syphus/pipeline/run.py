@@ -25,7 +25,14 @@ from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
 from syphus.journal.lock import run_lock
 from syphus.pipeline.generation import Generation, Tally
-from syphus.pipeline.keeping import Keeper, Reading, Spent, StageJournal, skipped_kinds
+from syphus.pipeline.keeping import (
+    Keeper,
+    Reading,
+    Spent,
+    StageJournal,
+    redone_kinds,
+    tell_the_price,
+)
 from syphus.pipeline.lanes import name_models, open_lanes, open_local, wants_description
 from syphus.pipeline.outcome import Outcome
 from syphus.pipeline.outputs import Outputs
@@ -89,7 +96,7 @@ class Run:
             )
             shape = self._shape(deployments, response_format)
             languages = self._languages()
-            journals = self._open_journals(folder, languages, stack)
+            journals = self._open_journals(folder, deployments, languages, stack)
             facts.begin(shape, deployments, languages, self._observer)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
@@ -103,7 +110,7 @@ class Run:
                 translating=translating,
                 max_reasks=self._plan.settings.max_reasks,
                 total=self._plan.size,
-                redo_invalid=self._plan.settings.redo == "invalid",
+                redo=self._plan.settings.redo,
                 send=not self._plan.keeps_answers,
             )
             self._generation, self._translating = generation, translating
@@ -135,24 +142,27 @@ class Run:
         return await name_models(plan.deployments, plan.settings, self._observer), None
 
     def _open_journals(
-        self, folder: Path, languages: tuple[str, ...], stack: AsyncExitStack
+        self,
+        folder: Path,
+        deployments: tuple[Deployment, ...],
+        languages: tuple[str, ...],
+        stack: AsyncExitStack,
     ) -> dict[Stage, StageJournal]:
         redo = self._plan.settings.redo
         if redo is not None and not (folder / "generate.jsonl").exists():
             raise SettingsError(f"--redo: there is no run in {self._folder}")
-        skip = skipped_kinds(redo)
-        journals: dict[Stage, StageJournal] = {
-            "generate": StageJournal(folder / "generate.jsonl", skip=skip)
-        }
+        journals: dict[Stage, StageJournal] = {"generate": StageJournal(folder / "generate.jsonl")}
         stack.callback(journals["generate"].close)
         if languages or (folder / "translate.jsonl").exists():
-            journals["translate"] = StageJournal(folder / "translate.jsonl", skip=skip)
+            journals["translate"] = StageJournal(folder / "translate.jsonl")
             stack.callback(journals["translate"].close)
         for stage, what in (("generate", "outcomes"), ("translate", "translations")):
             if stage in journals:
                 index = journals[stage].index
                 tell_what_was_found(index, what=what, observer=self._observer)
-                self._spent.add_index(index)
+                self._spent.add_index(index, deployments)
+        self._priced = self._spent.cost > 0 or any(each.rates for each in deployments)
+        tell_the_price(self._spent, has_price=self._priced, observer=self._observer)
         return journals
 
     def _make_translating(
@@ -179,7 +189,7 @@ class Run:
             count_tokens=estimate_tokens,
             max_reasks=plan.settings.max_reasks,
             glossary=plan.glossary,
-            redo=plan.only_translate or plan.settings.redo == "invalid",
+            redo=redone_kinds("invalid" if plan.only_translate else plan.settings.redo),
             send=not plan.settings.reparse,
         )
 
@@ -216,7 +226,6 @@ class Run:
             journals[stage].open(on_durable=reading.durable, on_refused=engine.stop)
             for stage, reading in zip(stages, readings, strict=True)
         ]
-        self._priced = self._spent.cost > 0 or any(each.rates for each in deployments)
         self._engine = engine
         if self._stopping.reason is not None:
             engine.stop(self._stopping.reason)
@@ -250,7 +259,7 @@ class Run:
                 f"the files can't be written: {error}. Every reply is in the journal; mend this, "
                 "and the same command writes them"
             ) from error
-        snapshot, source = self.snapshot(), self._plan.source
+        snapshot = self.snapshot()
         coverage = self._translating.coverage if self._translating else {}
         stopped_by = self._reason_to_go_on(snapshot)
         outputs.write_summary(
@@ -259,12 +268,7 @@ class Run:
             seconds=facts.seconds,
             spent=self._spent,
         )
-        if source.repeated:
-            log.notice(f"{source.repeated} repeated queries are asked once")
-        if source.renamed:
-            log.notice(
-                f"{source.renamed} ids came again with another text; they are named id#2, id#3, ..."
-            )
+        outputs.tell(log)
         state = "stopped" if stopped_by else "finished"
         log.record(state, **asdict(snapshot), stopped_by=str(stopped_by or "") or None)
         facts.end(state=state, why=stopped_by)
@@ -282,7 +286,7 @@ class Run:
         """Why the run isn't at its end; None if a stop came when all was done already."""
         engine, generation, translating = self._engine, self._generation, self._translating
         unanswered = now.read - now.done
-        is_whole = generation is not None and generation.is_exhausted and not unanswered
+        is_whole = generation is not None and generation.is_whole
         if is_whole and (translating is None or not translating.is_open):
             return None
         if engine is not None and engine.stopped_by is not None:

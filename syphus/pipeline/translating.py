@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from syphus.core.records import QuestionAnswer, Request
     from syphus.engine.engine import Engine
+    from syphus.journal.format import Kind
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.prompting.messages import Assembler
     from syphus.translation.check_glossary import Glossary
@@ -65,8 +66,9 @@ class Translating:
     """Asks for translations, checks them and asks again for those that fail.
 
     `languages` are codes; `max_reasks` bounds how often one pair in one language is asked again;
-    `redo` asks once more for what earlier sittings gave up; `send=False` asks nothing. `failed`
-    counts pairs that lack a language because its request was given up, once for each.
+    `redo` names the outcomes of earlier sittings that don't count as tries: what they didn't give
+    is asked for once more, what they gave stays. `send=False` asks nothing. `failed` counts pairs
+    that lack a language because its request was given up, once for each.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Translating:
         count_tokens: Callable[[str], int],
         max_reasks: int,
         glossary: Glossary | None = None,
-        redo: bool = False,
+        redo: frozenset[Kind] = frozenset(),
         send: bool = True,
     ) -> None:
         self.languages = languages
@@ -110,8 +112,6 @@ class Translating:
         for offset in self._index.all_of(int(progress.key, 16)):
             self._remember(position, offset)
             self._read(progress, offset)
-        if self._redo:
-            progress.tries.clear()
         requests = self._next(position, progress)
         if requests and self._send:
             self._open[position] = progress
@@ -154,7 +154,8 @@ class Translating:
         record = self._reader.at(offset)
         outcome = record.reply or record.failure
         if outcome is not None:
-            self._apply(progress, record.pairs, record.languages, outcome)
+            tries = int(record.kind not in self._redo)
+            self._apply(progress, record.pairs, record.languages, outcome, tries=tries)
 
     def take(self, kept: Kept) -> None:
         """Checks one outcome that is safe on the disk."""
@@ -176,6 +177,8 @@ class Translating:
         numbers: tuple[int, ...],
         languages: tuple[str, ...],
         outcome: Reply | Failure,
+        *,
+        tries: int = 1,
     ) -> None:
         pairs = [progress.pairs[number - 1] for number in numbers]
         asked = [
@@ -185,7 +188,7 @@ class Translating:
             if code in self.coverage and (pair.number, code) not in progress.given
         ]
         names = [(pair.number, code) for pair, code in asked]
-        progress.tries.update(names)
+        progress.tries.update(dict.fromkeys(names, tries))
         progress.failed.difference_update(names)
         if isinstance(outcome, Failure):
             progress.failed.update(names)

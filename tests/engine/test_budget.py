@@ -163,7 +163,7 @@ class Journal:
         for number, line in enumerate(self.lines):
             head = read_head(line)
             assert head is not None
-            index.add(head, number, frozenset())
+            index.add(head, number)
         return index
 
 

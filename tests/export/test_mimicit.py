@@ -105,6 +105,32 @@ def test_related_ids_keep_the_order_of_the_file(tmp_path: Path) -> None:
     assert train["DC_INS_00004"] == []
 
 
+@pytest.mark.parametrize("sizes", [[350], [30] * 12, [1] * 400, [101], [40, 61]])
+def test_a_pair_names_a_hundred_related_pairs_at_most(tmp_path: Path, sizes: list[int]) -> None:
+    """The nearest of its source in order, in both files; up to 101 pairs name all others."""
+    known = [facts("x"), facts("y")]
+    records = []
+    ids: list[str] = []
+    for number, size in enumerate(sizes, start=1):
+        query_id = "x" if number == 1 else f"x#{number}"
+        known += [] if number == 1 else [facts(query_id, "x")]
+        ids += [f"DC_INS_{len(records) + at:05d}" for at in range(1, size + 1)]
+        records += [record(query_id)] * size
+        if number == 1:
+            records.append(record("y"))
+    write(tmp_path, records, known)
+    data, train = read_data(tmp_path), read_train(tmp_path)
+    assert train[f"DC_INS_{sizes[0] + 1:05d}"] == []
+    for at, each in enumerate(ids):
+        related = train[each]
+        assert data[each]["rel_ins_ids"] == related
+        places = [ids.index(other) for other in related]
+        assert len(places) == min(100, len(ids) - 1)
+        assert sorted({*places, at}) == [*range(min(*places, at), max(*places, at) + 1)]
+        if len(ids) > 101 and 50 <= at < len(ids) - 50:
+            assert (places[0], places[-1]) == (at - 50, at + 50)
+
+
 def test_a_source_is_known_by_its_later_queries_alone(tmp_path: Path) -> None:
     """Where the first query of a source gave no pair, the others are still related."""
     write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
@@ -140,6 +141,17 @@ def test_any_changed_byte_is_refused_with_its_line(
     number = bytes(content[:place]).count(b"\n")
     assert found.lines == lines[:number]
     assert found.refused_at == sum(map(len, lines[:number]))
+
+
+def test_line_ends_of_windows_have_a_mend_that_loses_nothing(path: Path) -> None:
+    """The advice is to take the carriage returns out, never to cut the journal; it works."""
+    found = read(path, CONTENT.replace(b"\n", b"\r\n"))
+    assert found.refused_at == 0
+    assert "truncate" not in found.said
+    command = found.said.split("(")[1].split(")")[0].replace("FILE", str(path))
+    assert command.startswith("sed ")
+    subprocess.run(command, shell=True, check=True)  # noqa: S602 - it is what a user would type
+    assert path.read_bytes() == CONTENT
 
 
 def check_damage(path: Path, lines: list[bytes], damaged: bytes) -> None:

@@ -61,7 +61,7 @@ def test_key_kind_and_cost_are_found_without_parsing(reply: Reply) -> None:
     assert read_head(encode_reply(request("q"), reply, time=0)) == (
         int(request("q").key, 16),
         "truncated" if reply.finish_reason == "length" else "reply",
-        reply.cost or 0.0,
+        reply.cost,
         usage.prompt_tokens,
         usage.completion_tokens,
         usage.cached_tokens,

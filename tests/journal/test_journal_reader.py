@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -108,11 +110,61 @@ def test_requests_of_one_key_may_be_on_their_way_together(tmp_path: Path) -> Non
     assert (index.uncertain_cost, index.lost_sends + len(index.open_sends)) == (0.0, 0)
 
 
-@pytest.mark.parametrize(("kind", "left"), [("failed", {1, 3}), ("truncated", {1, 2})])
-def test_outcomes_to_redo_count_as_missing(tmp_path: Path, kind: str, left: set[int]) -> None:
-    """`--redo failed` and `--redo truncated` ask those again and no others."""
-    path = write(tmp_path, *lines())
-    assert read_index(path, skip=frozenset({kind})).outcomes.keys() == left  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("history", "standing"),
+    [("rf", 0), ("tf", 0), ("ff", 1), ("fr", 1), ("rt", 1), ("rff", 0), ("rfr", 2), ("frf", 1)],
+)
+def test_a_failure_never_stands_before_a_reply(tmp_path: Path, history: str, standing: int) -> None:
+    """Asking again in vain takes nothing away; all outcomes are there in their order."""
+    failure = Failure(kind="bad_request", message="no", attempts=1)
+    parts = [
+        encode_failure(request("a", key(1)), failure, time=at)
+        if kind == "f"
+        else encode_reply(
+            request("a", key(1)), reply(finish_reason="stop" if kind == "r" else "length"), time=at
+        )
+        for at, kind in enumerate(history)
+    ]
+    offsets = [0, *accumulate(map(len, parts))][:-1]
+    index = read_index(write(tmp_path, *parts))
+    assert index.outcomes == {1: offsets[standing]}
+    assert index.all_of(1) == offsets
+
+
+def test_an_outcome_that_stands_there_twice_was_paid_for_once(tmp_path: Path) -> None:
+    """A journal that was copied behind itself says what it said before, translations included."""
+    translations = [encode_reply(request("t", key(4)), reply(), time=at) for at in range(3)]
+    failed = encode_failure(
+        request("t", key(4)), Failure(kind="bad_request", message="no", attempts=1), time=9
+    )
+    parts = [*lines(), *translations, failed]
+    once = read_index(write(tmp_path, *parts))
+    twice = read_index(write(tmp_path, *parts, *parts))
+    assert (twice.replies, twice.cost) == (once.replies, once.cost) == (5, 1.25)
+    assert (twice.prompt_tokens, twice.cached_tokens) == (50, 10)
+    assert (twice.outcomes, twice.all_of(4)) == (once.outcomes, once.all_of(4))
+    assert (twice.open_sends, once.open_sends) == (set(), set())
+
+
+def test_an_equal_reply_to_a_second_request_counts_as_well(tmp_path: Path) -> None:
+    """Only the very same line is a copy: another time is another bill."""
+    parts = [encode_reply(request("a", key(1)), reply(), time=at) for at in (1.0, 1.001)]
+    assert read_index(write(tmp_path, *parts)).cost == 0.5
+
+
+def test_what_has_no_price_is_told_by_its_deployment(tmp_path: Path) -> None:
+    """Also where a query is named as if it were the field that holds the deployment."""
+    odd = 'x","deployment":"wrong'
+    parts = [
+        encode_reply(request(odd, key(at)), replace(reply(), cost=cost, deployment=name), time=0)
+        for at, (name, cost) in enumerate([('a"b', None), ("c", 0.25), ("c", None), ("c", None)])
+    ]
+    index = read_index(write(tmp_path, *parts, *parts))
+    assert (index.replies, index.cost) == (4, 0.25)
+    used = {name: (each.replies, each.prompt_tokens) for name, each in index.unpriced.items()}
+    assert used == {'a"b': (1, 10), "c": (2, 20)}
+    assert index.unpriced["c"].completion_tokens == 10
+    assert index.unpriced["c"].cached_tokens == 4
 
 
 def test_lines_longer_than_a_block_are_read(tmp_path: Path) -> None:

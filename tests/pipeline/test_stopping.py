@@ -117,16 +117,27 @@ def test_an_early_stop_writes_all_that_earlier_sittings_answered(
     job: Any, photos: Callable[..., Any]
 ) -> None:
     """The files of a sitting that stops at once aren't shorter than those before it."""
-    job.server.play(Script(faults=[Fault("bad_request", containing="number 0.")]))
     dataset = photos(items(400, seconds=0.001))
-    assert job.run(dataset, num_threads=64).counts == (399, 0, 1)
+    assert job.run(dataset, num_threads=64, slice_start=1).counts == (399, 0, 0)
     job.server.play(Script(faults=[Fault("invalid_api_key")]))
-    sitting = job.run(dataset, redo="failed")
+    sitting = job.run(dataset)
     assert sitting.outcome.exit_status == 3
     assert len({record["id"] for record in job.read("valid_output.json")}) == 399
     meta = job.read("meta.json")
     assert (meta["queries_valid"], meta["queries_unanswered"]) == (399, 1)
     assert job.read("run.json")["counts"]["valid"] == 399
+
+
+def test_a_stop_reads_no_further_than_earlier_answers_go(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """What follows them has no answer anyway; the answers are all counted."""
+    dataset = photos(items(3000, seconds=0.002))
+    assert job.run(dataset, slice_end=50).counts == (50, 0, 0)
+    job.server.play(Script(faults=[Fault("invalid_api_key")]))
+    sitting = job.run(dataset)
+    assert (sitting.outcome.exit_status, sitting.counts) == (3, (50, 0, 0))
+    assert sitting.outcome.snapshot.read < 3000
 
 
 def test_the_budget_counts_earlier_sittings(job: Any, photos: Callable[..., Any]) -> None:

@@ -1,0 +1,66 @@
+"""Replies that came before their price was known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+
+PRICE = {"prompt": 1000.0, "completion": 2000.0, "cached": 100.0}
+MILLION = 1e6
+
+
+def deployment(job: Any, name: str = "here", **more: Any) -> dict[str, Any]:
+    """Settings of a run on one deployment."""
+    entry = {"name": name, "base_url": job.server.base_url, "model": "m", **more}
+    return {"base_url": None, "model": None, "deployments": [entry], "max_tokens": 200}
+
+
+def worth(job: Any) -> float:
+    """What the journal's replies are worth, from their usage alone."""
+    lines = map(orjson.loads, job.journal.read_bytes().splitlines())
+    used = [line["usage"] for line in lines if line["kind"] == "reply"]
+    dollars = [
+        (prompt - cached) * PRICE["prompt"]
+        + cached * PRICE["cached"]
+        + completion * PRICE["completion"]
+        for prompt, completion, cached in used
+    ]
+    return sum(dollars) / MILLION
+
+
+@pytest.mark.parametrize("name", ["here", "renamed"])
+def test_earlier_replies_cost_what_they_cost_today(
+    job: Any, photos: Callable[..., Any], name: str
+) -> None:
+    """By their usage, also where the deployment has another name now; and it is said."""
+    job.run(photos(20), **deployment(job))
+    assert job.read("meta.json")["cost"] is None
+    sitting = job.run(photos(30), **deployment(job, name, price=PRICE))
+    assert sitting.requests == 10
+    assert job.read("meta.json")["cost"] == pytest.approx(worth(job))
+    assert "20 earlier replies had no price" in sitting.said
+
+
+def test_the_budget_counts_earlier_replies_without_a_price(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """What they used up isn't there to be spent again."""
+    job.run(photos(20), **deployment(job))
+    spent = worth(job)
+    sitting = job.run(photos(30), budget=spent, **deployment(job, price=PRICE))
+    assert (sitting.requests, sitting.outcome.exit_status) == (0, 3)
+    assert "budget" in str(sitting.outcome.stopped_by)
+
+
+def test_what_has_no_price_even_now_is_told(job: Any, photos: Callable[..., Any]) -> None:
+    """Where money is counted at all; a server without any price has nothing to tell."""
+    job.run(photos(4), **deployment(job))
+    assert "price" not in job.run(photos(4), **deployment(job)).said
+    settings = deployment(job, "there", price=PRICE)
+    settings["deployments"].append(deployment(job)["deployments"][0])
+    sitting = job.run(photos(4), **settings)
+    assert "no price is known for 4 earlier replies" in sitting.said
+    assert job.read("meta.json")["cost"] == 0
