@@ -145,10 +145,10 @@ class BatchEngine:
     async def drain(self) -> None:
         """Journals what batches of earlier sittings still give, and asks nothing."""
         self._exhausted = True
-        if self._backend.outstanding:
+        if self._unclaimed:
             async for group in self._backend.outcomes():
                 await self._take_group(group)
-                if not self._backend.outstanding:
+                if not self._unclaimed:
                     break
 
     def submit(self, request: Request) -> None:
@@ -285,7 +285,7 @@ class BatchEngine:
             if not self.budget.reserve(most):
                 self._short = True
                 self._may_take.set()
-                if not self._backend.outstanding:
+                if not self._in_chunks + self._unclaimed:
                     self.stop(StoppedEarly(self.budget.describe(most)))
                 return
             self._add(self._waiting.popleft(), most)
