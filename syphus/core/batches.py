@@ -37,8 +37,9 @@ class BatchLine:
 class BatchOutcome:
     """What became of one line: exactly one of `reply` and `error`.
 
-    `batch` is the name of its chunk. Lines that an ended batch left unanswered have a
-    RetryableError: billed for none where the endpoint said so, maybe billed where no file had them.
+    `batch` is the name of its chunk, `is_last` says that all its other lines came before.
+    Lines that an ended batch left unanswered have a RetryableError: not billed where the endpoint
+    said so, maybe billed where no file had them.
     """
 
     custom_id: str
@@ -47,6 +48,7 @@ class BatchOutcome:
     error: RequestError | None
     most_cost: float
     batch: str
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
