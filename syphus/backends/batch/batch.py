@@ -28,13 +28,12 @@ from syphus.backends.batch.problems import (
 from syphus.backends.batch.remote import Remote
 from syphus.backends.batch.results import Oddities, read_results
 from syphus.backends.batch.steps import Steps, as_stop
-from syphus.backends.batch.store import ChunkStore
+from syphus.backends.batch.store import ChunkStore, check_endpoints
+from syphus.backends.batch.telling import Teller
 from syphus.core.errors import (
     RequestError,
     RetryableError,
-    SettingsError,
     StoppingError,
-    Unreachable,
 )
 from syphus.core.secrets import Secrets
 
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 LEDGER = "batches.jsonl"
 CHUNKS = "batches"
 _TIMEOUT = 300.0
-_PATIENCE = 900.0
 _LOOK_SECONDS = 15.0
 _GOODBYE_SECONDS = 20.0
 _RARELY = 1.0
@@ -122,8 +120,6 @@ class BatchApi:
         self._asked_to_cancel: set[str] = set()
         self._given: set[str] = set()
         self._stops: dict[str, StoppingError] = {}
-        self._told: str | None = None
-        self._last_good = 0.0
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -136,7 +132,7 @@ class BatchApi:
             folder.mkdir(parents=True, exist_ok=True)
             self._ledger = Ledger(self._folder / LEDGER, wall_clock=self._wall_clock)
             stack.callback(self._ledger.close)
-            self._check_endpoints()
+            check_endpoints(self._ledger.chunks.values(), self._client.endpoint)
             self._store = ChunkStore(
                 self._ledger,
                 folder,
@@ -157,7 +153,9 @@ class BatchApi:
                 sleep=self._sleep,
                 wall_clock=self._wall_clock,
             )
-            self._last_good = self._clock()
+            self._teller = Teller(
+                on_notice=self._on_notice, clock=self._clock, last_good=self._clock()
+            )
             ticker = asyncio.create_task(self._tick())
             stack.push_async_callback(_end, ticker)
             self._open = stack.pop_all()
@@ -258,13 +256,13 @@ class BatchApi:
         try:
             async with self._lock:
                 while await self._step(chunk, is_due=is_due):
-                    self._told = None
-                    self._last_good = self._clock()
+                    self._teller.go_on()
                     # Another may go on now: a batch that ended makes room.
                     self._wake.set()
         except RetryableError as error:
             self._put_off.add(chunk.name)
-            self._tell(chunk, error)
+            has_answered = self._remote.has_answered
+            self._teller.tell_wait(chunk, error, has_answered=has_answered)
 
     async def _step(self, chunk: Chunk, *, is_due: bool) -> bool:
         """Takes one step; False if the chunk has to wait."""
@@ -333,7 +331,7 @@ class BatchApi:
         else:
             self._put_off.add(chunk.name)
         self._store.bounds = replace(self._store.bounds, tokens=self._enqueued.limit)
-        self._tell_once(
+        self._teller.tell_once(
             "the endpoint's limit of enqueued tokens is reached; fewer batches are sent at a time, "
             "the rest waits"
         )
@@ -366,9 +364,13 @@ class BatchApi:
         for group in read_results(chunk, self._store.files(chunk), reader, oddities):
             if group[-1].is_last:
                 self._given.add(chunk.name)
-                self._tell_oddities(chunk, oddities)
-            self._store.give_out(outcome.custom_id for outcome in group)
+                self._teller.tell_oddities(chunk, oddities)
+            released = [outcome.custom_id for outcome in group]
+            # Whoever waits while lines are outstanding comes back for the error that follows.
+            is_held = group[-1].is_last and chunk.name in self._stops
+            self._store.give_out([] if is_held else released)
             yield group
+            self._store.give_out(released)
 
     async def _delete_all(self) -> None:
         async with self._lock:
@@ -381,44 +383,6 @@ class BatchApi:
         if not is_here:
             self._on_notice(f"the files of batch {chunk.name} stay at {chunk.endpoint}")
         await self._steps.delete(chunk, remotely=is_here)
-
-    def _check_endpoints(self) -> None:
-        for chunk in self._ledger.chunks.values():
-            is_there = chunk.file_id is not None or chunk.stage in ("uploading", "creating")
-            is_there = is_there and chunk.is_open and chunk.stage != "downloaded"
-            if is_there and chunk.endpoint != self._client.endpoint:
-                raise SettingsError(
-                    f"batch {chunk.name} of this run is at {chunk.endpoint}, the deployment at "
-                    f"{self._client.endpoint}; go on with the endpoint that the run began with"
-                )
-
-    def _tell(self, chunk: Chunk, error: RetryableError) -> None:
-        waited = self._clock() - self._last_good
-        if not self._remote.has_answered and waited > _PATIENCE:
-            raise Unreachable(
-                f"nothing has answered at {self._client.endpoint} for {waited:.0f} s: {error}"
-            ) from error
-        self._tell_once(f"batch {chunk.name} waits: {error}")
-
-    def _tell_once(self, notice: str) -> None:
-        if notice != self._told:
-            self._on_notice(notice)
-        self._told = notice
-
-    def _tell_oddities(self, chunk: Chunk, oddities: Oddities) -> None:
-        strange = {
-            "have an id that was never sent": oddities.unknown,
-            "came twice": oddities.repeated,
-            "have no id": oddities.nameless,
-        }
-        for what, count in strange.items():
-            if count:
-                self._on_notice(f"batch {chunk.name}: {count} lines of its files {what}")
-        if oddities.maybe_billed:
-            self._on_notice(
-                f"batch {chunk.name}: {oddities.maybe_billed} requests came back in no file; they "
-                "may have been billed"
-            )
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -34,7 +34,6 @@ class Oddities:
     unknown: int = 0
     repeated: int = 0
     nameless: int = 0
-    missing: int = 0
     maybe_billed: int = 0
 
 
@@ -101,7 +100,6 @@ def _results(
     for custom_id, offset in offsets.items():
         if custom_id not in answered and custom_id not in errors:
             error = unanswered.error_of(custom_id)
-            oddities.missing += not chunk.problems
             oddities.maybe_billed += error.maybe_billed
             yield custom_id, offset, error
 

@@ -9,6 +9,7 @@ from syphus.backends.batch.chunk import ChunkFiles
 from syphus.backends.batch.filling import Bounds, Filling, read_pairs
 from syphus.backends.batch.results import read_custom_ids
 from syphus.core.batches import BatchLine, BatchState
+from syphus.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,20 +67,20 @@ class ChunkStore:
         if digest in self._held:
             raise ValueError(f"{line.custom_id} is in a batch already")
         was_closed = False
-        filling = self._filling or self._open()
-        if not filling.fits(line, self.bounds):
+        if self._filling is None:
+            self._filling = self._open()
+        if not self._filling.fits(line, self.bounds):
             was_closed = self.flush()
-            filling = self._open()
-        filling.add(line)
-        self._filling = filling
+            self._filling = self._open()
+        self._filling.add(line)
         self._held.add(digest)
         return was_closed
 
     def flush(self) -> bool:
         """Closes the chunk that is being filled; False if there is none."""
-        filling, self._filling = self._filling, None
-        if filling is None:
+        if self._filling is None or not self._filling.lines:
             return False
+        filling, self._filling = self._filling, None
         self._ledger.close_chunk(filling.close(model=self._model, endpoint=self._endpoint))
         return True
 
@@ -110,7 +111,7 @@ class ChunkStore:
     def states(self) -> list[BatchState]:
         """Every chunk that is shown, the one that is being filled last."""
         shown = [chunk.state() for chunk in self._ledger.chunks.values() if not chunk.was_split]
-        if self._filling is not None:
+        if self._filling is not None and self._filling.lines:
             shown.append(self._filling.state())
         return shown
 
@@ -131,6 +132,18 @@ class ChunkStore:
         for path in self._folder.iterdir():
             if path.stem not in kept and path.stem.isdigit():
                 path.unlink()
+
+
+def check_endpoints(chunks: Iterable[Chunk], endpoint: str) -> None:
+    """Raises SettingsError where a chunk is under way at another endpoint."""
+    for chunk in chunks:
+        is_there = chunk.file_id is not None or chunk.stage in ("uploading", "creating")
+        is_there = is_there and chunk.is_open and chunk.stage != "downloaded"
+        if is_there and chunk.endpoint != endpoint:
+            raise SettingsError(
+                f"batch {chunk.name} of this run is at {chunk.endpoint}, the deployment at "
+                f"{endpoint}; go on with the endpoint that the run began with"
+            )
 
 
 _DONE_WITH = ("split", "deleted")
