@@ -22,13 +22,12 @@ CUSTOM_ID = "custom_id"
 
 @dataclass(slots=True, kw_only=True)
 class ChunkTally:
-    """What of one chunk was taken, and what of that isn't stored yet.
+    """What of one chunk isn't stored yet.
 
     `refused` are requests that the endpoint won't answer, until all of the chunk is known;
     `stopped_by` is what one of its lines says of all requests.
     """
 
-    taken: int = 0
     storing: int = 0
     is_whole: bool = False
     refused: list[tuple[Work, RequestError]] = field(default_factory=list)

@@ -33,8 +33,11 @@ def custom_id(run: str, key: str, attempt: int) -> str:
 
 
 def name_of(request: Request) -> str:
-    """What tells a request from all others; translations of one query share their key."""
-    return f"{request.key}:{request.identity}"
+    """What tells a request from all others.
+
+    Translations of one query share their key, and a pair is asked for again by equal messages.
+    """
+    return f"{request.key}:{request.identity}:{request.turn}"
 
 
 def short_id(custom: str) -> int:

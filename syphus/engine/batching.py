@@ -15,17 +15,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syphus.core.batches import BatchLine
-from syphus.core.errors import (
-    BadRequest,
-    RequestError,
-    RetryableError,
-    StoppedEarly,
-    StoppingError,
-)
+from syphus.core.errors import BadRequest, RequestError, StoppedEarly
 from syphus.engine.batch_filing import Filing
 from syphus.engine.batch_lines import FactsReader, LineFacts, custom_id, encode_facts, name_of
+from syphus.engine.batch_owners import MOST_ATTEMPTS, Owners
 from syphus.engine.engine import Counts
-from syphus.engine.retry import Answers, RetryPolicy, may_retry
+from syphus.engine.retry import RetryPolicy
 from syphus.engine.signal import Signal
 from syphus.engine.work import Work
 
@@ -41,8 +36,6 @@ if TYPE_CHECKING:
     from syphus.engine.engine import Engine, Sink
 
 STRAY = -1
-_MOST_ATTEMPTS = 12
-_ALIKE_BEFORE_STOPPING = 20
 _MOST_UNREAD = 2000
 
 
@@ -87,22 +80,28 @@ class BatchEngine:
         self._kept = kept
         self._online = online
         self._online_below = online_below if online is not None else 0
-        self._policy = policy or RetryPolicy()
         self._on_notice = on_notice
         self._quiet = quiet
         self._patience = patience
-        self._wall_clock = wall_clock
-        self._answers = Answers()
         self._facts = FactsReader()
         self._sitting = secrets.token_hex(6)
         self._filing = Filing(sink, deployment=deployment.name, let_go=backend.durable)
+        self._owners = Owners(
+            self._filing,
+            counts=self.counts,
+            wording=wording,
+            policy=policy or RetryPolicy(),
+            ask_again=self._ask_again,
+            stop=self.stop,
+            wall_clock=wall_clock,
+        )
         self._waiting: deque[Work] = deque()
         self._claims: dict[str, int] = {}
         self._deferred: dict[str, tuple[BatchOutcome, LineFacts]] = {}
         self._unclaimed = backend.outstanding
-        self._open = self._in_chunks = self._unflushed = self._unread = 0
+        self._open = self._in_chunks = self._unflushed = 0
         self._added_at = 0.0
-        self._short = self._exhausted = self._has_answered = self._is_online = False
+        self._short = self._exhausted = self._is_online = False
         self._may_take = asyncio.Event()
         self._signal, self._room, self._flushed, self._settled = (Signal() for _ in range(4))
 
@@ -163,7 +162,7 @@ class BatchEngine:
     def settle(self) -> None:
         """One request has its outcome, and all it gave rise to was submitted."""
         self._open -= 1
-        self._unread = max(0, self._unread - 1)
+        self._owners.settled()
         if self._online is not None and self._is_online:
             self._online.settle()
         self._settled.set()
@@ -246,6 +245,10 @@ class BatchEngine:
         if online.stopped_by is not None:
             self.stop(online.stopped_by)
 
+    def _ask_again(self, work: Work) -> None:
+        if self.stopped_by is None:
+            self._offer(work)
+
     def _offer(self, work: Work) -> None:
         """Finds the request in a chunk of an earlier sitting, else lets it wait for a place."""
         if self._unclaimed + len(self._deferred) and self._claim(work):
@@ -256,13 +259,12 @@ class BatchEngine:
 
     def _claim(self, work: Work) -> bool:
         name = name_of(work.request)
-        for attempt in range(_MOST_ATTEMPTS, work.tries.sent, -1):
+        for attempt in range(MOST_ATTEMPTS, work.tries.sent, -1):
             custom = custom_id(self._run_name, name, attempt)
             found = self._deferred.pop(custom, None)
             if found is not None:
                 outcome, line = found
-                self._in_chunks += 1
-                self._own(outcome, _placed(line, work.request.position))
+                self._owners.own(outcome, _placed(line, work.request.position))
                 self._filing.release(outcome.batch)
                 return True
             if custom not in self._kept and self._backend.holds(custom):
@@ -309,7 +311,7 @@ class BatchEngine:
             self._backend.add(line)
         except BadRequest as error:
             self.budget.settle(most, 0.0)
-            self._give_up(work, error, chunk=None)
+            self._owners.give_up(work, error, chunk=None)
         else:
             self.counts.sent += 1
             self._in_chunks += 1
@@ -334,25 +336,19 @@ class BatchEngine:
     async def _take_group(self, group: Sequence[BatchOutcome]) -> None:
         for outcome in group:
             self._take(outcome)
-        sizes = {state.name: state.lines for state in self._backend.states()}
-        for name in {outcome.batch for outcome in group}:
-            tally = self._filing.tally(name)
-            if tally.taken >= sizes.get(name, 0):
-                self._judge_refusals(name)
-                if tally.stopped_by is not None:
-                    self.stop(tally.stopped_by)
-                self._filing.end(name)
+            if outcome.is_last:
+                self._owners.end(outcome.batch)
         self._signal.set()
         # Replies that wait to be read lie in memory.
-        while self._unread > _MOST_UNREAD and self.stopped_by is None:
+        while self._owners.unread > _MOST_UNREAD and self.stopped_by is None:
             await self._settled.wait()
 
     def _take(self, outcome: BatchOutcome) -> None:
         line = self._facts.read(outcome.facts, sitting=self._sitting)
-        self._filing.tally(outcome.batch).taken += 1
         if line.sitting == self._sitting:
             self._pay(outcome, line)
-            self._own(outcome, line)
+            self._in_chunks -= 1
+            self._owners.own(outcome, line)
             return
         self.budget.take_up(outcome.most_cost)
         claim = self._claims.pop(outcome.custom_id, None)
@@ -362,7 +358,8 @@ class BatchEngine:
             return
         self._pay(outcome, line)
         if claim is not None:
-            self._own(outcome, _placed(line, claim))
+            self._in_chunks -= 1
+            self._owners.own(outcome, _placed(line, claim))
         elif self._exhausted:
             self._file_stray(outcome, line)
         else:
@@ -377,61 +374,6 @@ class BatchEngine:
             cost = reply.cost or 0.0
             self.budget.learn(line.request, self._deployment.rates, cost)
         self.budget.settle(most, cost)
-
-    def _own(self, outcome: BatchOutcome, line: LineFacts) -> None:
-        """Gives an outcome to its owner; its request has come back from the chunks."""
-        self._in_chunks -= 1
-        if outcome.reply is not None:
-            self.counts.replied += 1
-            self._answers.replied()
-            self._has_answered = True
-            self._unread += 1
-            self._filing.replied(outcome, line, outcome.reply)
-            return
-        error = outcome.error or StoppingError("a line of a batch came back without an outcome")
-        work = Work(request=line.request, tries=line.tries)
-        if error.maybe_billed:
-            self._filing.lost(outcome, line)
-        if isinstance(error, StoppingError):
-            # Said once the chunk is at its end: the next sitting mustn't meet it there again.
-            self._filing.tally(outcome.batch).stopped_by = error
-        elif self._wording.learn(line.wording, error):
-            self._ask_again(work, error)
-        elif isinstance(error, RetryableError):
-            weight = self._answers.weigh(error, work.tries)
-            work.tries.count(error, weight=weight, now=self._wall_clock())
-            if work.tries.sent < _MOST_ATTEMPTS and may_retry(error, work.tries, self._policy):
-                self._ask_again(work, error)
-            else:
-                self._give_up(work, error, chunk=outcome.batch)
-        elif self._has_answered:
-            self._give_up(work, error, chunk=outcome.batch)
-        else:
-            work.request = replace(work.request, messages=b"")
-            self._filing.tally(outcome.batch).refused.append((work, error))
-
-    def _ask_again(self, work: Work, error: RequestError) -> None:
-        if self.stopped_by is None:
-            self.counts.retried += 1
-            self.counts.rate_limited += error.kind == "rate_limited"
-            self._offer(work)
-
-    def _give_up(self, work: Work, error: RequestError, *, chunk: str | None) -> None:
-        self.counts.failed += 1
-        self._unread += 1
-        self._filing.failed(work, error, chunk=chunk)
-
-    def _judge_refusals(self, name: str) -> None:
-        """Gives up what a whole chunk says of single requests, but not where it refuses all."""
-        tally = self._filing.tally(name)
-        if not self._has_answered and len(tally.refused) >= _ALIKE_BEFORE_STOPPING:
-            _, error = tally.refused[-1]
-            tally.stopped_by = StoppingError(
-                f"the endpoint refused the first {len(tally.refused)}: {error}"
-            )
-            return
-        for work, error in tally.refused:
-            self._give_up(work, error, chunk=name)
 
     def _file_stray(self, outcome: BatchOutcome, line: LineFacts) -> None:
         if outcome.reply is not None:

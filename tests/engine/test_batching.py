@@ -143,6 +143,7 @@ class Remote:
                 continue
             chunk.given = True
             found = [self.outcome(chunk, line) for line in chunk.lines]
+            found[-1] = replace(found[-1], is_last=True)
             middle = len(found) // 2
             yield found[:middle]
             yield found[middle:]
@@ -177,19 +178,7 @@ class Remote:
         raise NotImplementedError
 
     def states(self) -> Sequence[BatchState]:
-        return [
-            BatchState(
-                name=chunk.name,
-                status="queued",
-                lines=len(chunk.lines),
-                done=0,
-                failed=0,
-                created=None,
-                cost_at_most=0.0,
-                remote_id=None,
-            )
-            for chunk in self.chunks
-        ]
+        return []
 
 
 @dataclass
@@ -662,9 +651,9 @@ def test_custom_ids_tell_runs_requests_and_attempts_apart() -> None:
     names = {
         custom_id(run, name_of(each), attempt)
         for run in ("r", "s")
-        for each in (one, request(2), replace(one, identity="b2:other"))
+        for each in (one, request(2), replace(one, identity="b2:other"), replace(one, turn=1))
         for attempt in (1, 2)
     }
-    assert len(names) == 12
+    assert len(names) == 16
     assert all(len(name) == 31 and name.isalnum() for name in names)
     assert custom_id("r", name_of(one), 1) == custom_id("r", name_of(request(1)), 1)
