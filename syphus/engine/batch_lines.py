@@ -51,7 +51,9 @@ class KeptIds:
     def __init__(self, ids: array[int]) -> None:
         self._ids = ids
 
-    def __contains__(self, custom: str) -> bool:
+    def __contains__(self, custom: object) -> bool:
+        if not isinstance(custom, str):
+            return False
         number = short_id(custom)
         at = bisect_left(self._ids, number)
         return at < len(self._ids) and self._ids[at] == number

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syphus.core.batches import BatchLine
-from syphus.core.errors import BadRequest, RequestError, StoppedEarly
+from syphus.core.errors import BadRequest, RequestError, RetryableError, StoppedEarly
 from syphus.engine.batch_filing import Filing
 from syphus.engine.batch_lines import FactsReader, LineFacts, custom_id, encode_facts, name_of
 from syphus.engine.batch_owners import MOST_ATTEMPTS, Owners
@@ -141,14 +141,20 @@ class BatchEngine:
                 "and is paid for; the same command fetches it, on any day before the files expire"
             )
 
-    async def drain(self) -> None:
-        """Journals what batches of earlier sittings still give, and asks nothing."""
+    async def cancel(self) -> None:
+        """Ends all batches at the endpoint, journals what they have done, and asks nothing."""
         self._exhausted = True
-        if self._unclaimed:
+        if not self._unclaimed:
+            return
+        try:
+            with suppress(RetryableError):
+                await self._backend.cancel()
             async for group in self._backend.outcomes():
                 await self._take_group(group)
                 if not self._unclaimed:
                     break
+        except RequestError as error:
+            self.stop(error)
 
     def submit(self, request: Request) -> None:
         """Adds a request that an outcome gave rise to."""
