@@ -14,11 +14,15 @@ import typer
 from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     Backend,
     BaseUrl,
+    BatchFallback,
+    BatchFallbackBelow,
     Config,
+    EnqueuedTokens,
     GlossaryFile,
     Money,
     NoProgress,
     NumThreads,
+    PollSeconds,
     RequestsPerMinute,
     TokensPerMinute,
 )
@@ -86,6 +90,10 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
         int | None,
         typer.Option("--max_reasks", help="How often a reply without a pair is asked again. [1]"),
     ] = None,
+    poll_seconds: PollSeconds = None,
+    enqueued_tokens: EnqueuedTokens = None,
+    batch_fallback: BatchFallback = None,
+    batch_fallback_below: BatchFallbackBelow = None,
     languages: Annotated[
         str | None,
         typer.Option("--languages", help="all, none, or some of zh,ja,es,de,fr,ko,ar. [all]"),
@@ -133,14 +141,14 @@ def run_plan(plan: Plan, settings: Settings, *, progress: bool) -> int:
     raise_file_limit(settings.num_threads, observer=console)
     job = Run(plan, observer=console)
     with console.watching(job.snapshot, title=f"{settings.name} {settings.dataset_version}"):
-        outcome = _run_loop(job, console)
+        outcome = _run_loop(job, console, by_batch=settings.backend == "batch")
     show_outcome(outcome, observer=console)
     return outcome.exit_status
 
 
-def _run_loop(job: Run, console: Console) -> Outcome:
+def _run_loop(job: Run, console: Console, *, by_batch: bool) -> Outcome:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        signals = _Signals(job, console)
+        signals = _Signals(job, console, by_batch=by_batch)
         for number in (signal.SIGINT, signal.SIGTERM):
             runner.get_loop().add_signal_handler(number, signals.came, number)
         return runner.run(job.execute())
@@ -157,9 +165,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 class _Signals:
     """The first one stops the asking, the second one leaves: what came is in the journal."""
 
-    def __init__(self, job: Run, console: Console) -> None:
+    def __init__(self, job: Run, console: Console, *, by_batch: bool) -> None:
         self._job = job
         self._console = console
+        self._under_way = "batches go on" if by_batch else "what is in flight is awaited"
         self._seen = False
 
     def came(self, number: int) -> None:
@@ -169,6 +178,6 @@ class _Signals:
         self._seen = True
         name = signal.Signals(number).name
         self._console.notice(
-            f"{name}: nothing more is asked, what is in flight is awaited; once more to leave now"
+            f"{name}: nothing more is asked, {self._under_way}; once more to leave now"
         )
         self._job.stop(name)

@@ -96,14 +96,20 @@ async def open_batches(
     )
 
 
-async def cancel_batches(settings: Settings, deployment: Deployment, observer: Observer) -> Spent:
+async def cancel_batches(settings: Settings, deployment: Deployment, observer: Observer) -> int:
     """Cancels the batches of the run in `settings.folder`; keeps what they have done.
 
-    Returns what the run has spent in all. Waits until every batch has ended at the endpoint, which
-    may take minutes. Raises JournalInUse where a process works on the run.
+    Returns how many replies that were. Waits until every batch has ended at the endpoint, which may
+    take minutes. Raises JournalInUse where a process works on the run, StoppingError where the
+    endpoint refuses.
     """
     folder = settings.folder / "journal"
-    spent = Spent()
+    kept = 0
+
+    def count(group: Sequence[Kept]) -> None:
+        nonlocal kept
+        kept += len(group)
+
     async with AsyncExitStack() as stack:
         stack.enter_context(run_lock(folder))
         journals: dict[Stage, StageJournal] = {}
@@ -111,13 +117,12 @@ async def cancel_batches(settings: Settings, deployment: Deployment, observer: O
         for stage in stages:
             journals[stage] = StageJournal(folder / f"{stage}.jsonl")
             stack.callback(journals[stage].close)
-            spent.add_index(journals[stage].index)
         async with AsyncExitStack() as connections:
             asked = await open_batches(
                 settings,
                 (deployment,),
                 journals,
-                spent,
+                Spent(),
                 connections,
                 observer=observer,
                 folder=folder,
@@ -126,7 +131,9 @@ async def cancel_batches(settings: Settings, deployment: Deployment, observer: O
             if not isinstance(engine, BatchEngine):
                 raise TypeError("a batch run has a batch engine")
             writers = [
-                journal.open(on_durable=asked.watching(_forget), on_refused=engine.stop)
+                journal.open(
+                    on_durable=_telling(engine, count, strays=True), on_refused=engine.stop
+                )
                 for journal in journals.values()
             ]
             async with asyncio.TaskGroup() as group:
@@ -137,7 +144,7 @@ async def cancel_batches(settings: Settings, deployment: Deployment, observer: O
                     await task
     if engine.stopped_by is not None:
         raise engine.stopped_by
-    return spent
+    return kept
 
 
 class BatchWording:
@@ -242,17 +249,13 @@ def _kept_ids(journals: Iterable[Path]) -> KeptIds:
 
 
 def _telling(
-    engine: BatchEngine, on_durable: Callable[[Sequence[Kept]], None]
+    engine: BatchEngine, on_durable: Callable[[Sequence[Kept]], None], *, strays: bool = False
 ) -> Callable[[Sequence[Kept]], None]:
-    """Keeps from the readings what no stage asks for, and tells the engine what is stored."""
+    """Tells the engine what is stored; hands on what a stage asks for, and `strays` if wanted."""
 
     def told(group: Sequence[Kept]) -> None:
-        on_durable([kept for kept in group if kept.request.position != STRAY])
+        on_durable([kept for kept in group if strays or kept.request.position != STRAY])
         for kept in group:
             engine.stored(kept.request)
 
     return told
-
-
-def _forget(_: Sequence[Kept]) -> None:
-    pass
