@@ -132,7 +132,7 @@ class BatchEngine:
         self._file_strays()
         if self._unclaimed and self.stopped_by is None:
             self._on_notice(
-                f"{self._unclaimed} requests in batches of earlier are not asked for now: the "
+                f"{self._unclaimed} requests in earlier batches are not asked for now: the "
                 "settings have changed. They go on; the next sitting looks for them again"
             )
         if self.stopped_by is not None and self._in_chunks:

@@ -63,7 +63,7 @@ async def open_batches(
         first, settings, stack, run_name=wording.run_name, observer=observer, folder=folder
     )
     if backend.outstanding:
-        observer.notice(f"{backend.outstanding} requests are in batches of earlier")
+        observer.notice(f"{backend.outstanding} requests are in batches that were begun earlier")
     kept = await asyncio.to_thread(_kept_ids, [folder / f"{stage}.jsonl" for stage in journals])
     keeper = Keeper(journals, spent)
     budget = Budget(settings.budget, spent=spent.cost + spent.uncertain + under_way)
