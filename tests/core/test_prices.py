@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syphus.core.prices import Rates, known_rates
+from syphus.core.prices import Rates, batch_rates, known_rates
 from syphus.core.records import Usage
 
 OPENAI = "https://api.openai.com/v1"
@@ -88,3 +88,20 @@ def test_a_fee_per_request_is_no_price_per_token() -> None:
     rates = known_rates("sonar", base_url="https://api.perplexity.ai")
     assert rates is not None
     assert rates.prompt == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-mini", "gpt-5-mini"])
+@pytest.mark.parametrize("base_url", [OPENAI, "https://some-resource.openai.azure.com"])
+def test_a_batch_costs_half(model: str, base_url: str) -> None:
+    """At OpenAI as genai-prices lists it, at Azure by the discount that is stated."""
+    single, batch = known_rates(model, base_url=base_url), batch_rates(model, base_url=base_url)
+    assert single is not None
+    assert batch is not None
+    assert batch.prompt == pytest.approx(single.prompt / 2)
+    assert batch.completion == pytest.approx(single.completion / 2)
+    assert batch.cached <= single.cached
+
+
+def test_a_batch_without_a_known_price_has_none() -> None:
+    """Half of nothing isn't invented."""
+    assert batch_rates("no-such-model", base_url=OPENAI) is None
