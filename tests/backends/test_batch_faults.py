@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from syphus.core.errors import AccessDenied, JournalDamaged, QuotaUsedUp, SettingsError, Unreachable
+from syphus.backends.batch import filling, ledger
+from syphus.core.errors import (
+    AccessDenied,
+    JournalDamaged,
+    JournalWriteFailed,
+    QuotaUsedUp,
+    SettingsError,
+    Unreachable,
+)
 from syphus.testing import BatchEnding, Batches, RouteFault, Script, ScriptedServer
 
 DIALECTS = ["openai", "azure"]
@@ -217,6 +228,35 @@ def test_a_torn_last_line_of_the_ledger_is_cut_off(batch_kit: Any, tmp_path: Pat
         outcomes, _ = batch_kit.run(server, tmp_path, [])
     assert _are_replies(outcomes, 3)
     assert all(json.loads(line) for line in path.read_bytes().splitlines())
+
+
+@pytest.mark.parametrize("owner", ["ledger", "chunk"])
+def test_a_full_disk_ends_the_run_and_loses_nothing(
+    batch_kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    """Half a line of the ledger, or a chunk that isn't whole, is never built upon."""
+    real, left = os.write, [5]
+
+    def write(handle: int, data: bytes) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(handle, data[: len(data) // 2] if left[0] == 0 else data)
+
+    def sync(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    module = {"ledger": ledger, "chunk": filling}[owner]
+    change = {"write": write} if owner == "ledger" else {"fsync": sync}
+    with ScriptedServer() as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "os", SimpleNamespace(**(vars(os) | change)))
+            with pytest.raises(JournalWriteFailed):
+                batch_kit.run(server, tmp_path, batch_kit.lines(3))
+        outcomes, _ = batch_kit.run(server, tmp_path, batch_kit.lines(3))
+        assert server.log.batches.creates == 1
+        assert {line.billed for line in server.log.batches.lines()} == {1}
+    assert _are_replies(outcomes, 3)
 
 
 def test_no_secret_is_kept_or_told(batch_kit: Any, kit: Any, tmp_path: Path) -> None:

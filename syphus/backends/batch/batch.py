@@ -67,8 +67,9 @@ class BatchApi:
     `batches/` are kept there, and what stands in them is taken up again. The deployment's rates are
     those of the Batch API. Batches are polled every `poll_seconds`; `enqueued_tokens` is the
     endpoint's limit for what hasn't ended, None: learned where it refuses. `look_seconds` lie
-    between two looks for what may or may not have been created. `sleep`, `clock` (seconds) and
-    `wall_clock` (seconds since the epoch) are replaced in tests.
+    between two looks for what may or may not have been created: 15, or `poll_seconds` if those are
+    fewer. `sleep`, `clock` (seconds) and `wall_clock` (seconds since the epoch) are replaced in
+    tests.
 
     After a restart, the outcomes of a chunk that was not told `durable` are given out again.
 
@@ -83,7 +84,7 @@ class BatchApi:
         run: str,
         poll_seconds: float = 60.0,
         enqueued_tokens: int | None = None,
-        look_seconds: float = _LOOK_SECONDS,
+        look_seconds: float | None = None,
         most_lines: int | None = None,
         most_bytes: int = MOST_BYTES,
         timeout: float = _TIMEOUT,
@@ -96,7 +97,9 @@ class BatchApi:
         self._deployment = deployment
         self._folder = folder
         self._run = run
-        self._look_seconds = look_seconds
+        self._look_seconds = (
+            min(_LOOK_SECONDS, poll_seconds) if look_seconds is None else look_seconds
+        )
         self._bounds = Bounds(
             lines=most_lines or MOST_LINES[deployment.api_type],
             bytes=most_bytes,

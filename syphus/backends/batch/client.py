@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _CHAT = "/chat/completions"
 _NO_KEY = "no-key"
+_BEARER = "Bearer "
+_BASIC = "Basic "
 _CONNECT_SECONDS = 30.0
 
 
@@ -88,29 +90,34 @@ def connect(
     settings: dict[str, Any] = {
         "max_retries": 0,
         "timeout": Timeout(timeout, connect=_CONNECT_SECONDS),
-        # What the address knows of credentials goes over what the client would make of a key.
-        "default_headers": {} if token_provider else address.headers,
         "http_client": DefaultAsyncHttpxClient(
             trust_env=False, proxy=proxy, follow_redirects=False
         ),
     }
+    bearer = address.headers.get("Authorization", "")
+    if bearer.startswith(_BASIC):
+        settings["default_headers"] = {"Authorization": bearer}
+    token = bearer.removeprefix(_BEARER) if bearer.startswith(_BEARER) else None
     sdk: AsyncOpenAI
     if is_azure:
         before = path.partition("/openai/deployments/")[0]
         sdk = AsyncAzureOpenAI(
             azure_endpoint=f"{parts.scheme}://{parts.netloc}{before}",
             api_version=deployment.api_version,
-            api_key=None if token_provider else _NO_KEY,
+            api_key=None if token_provider or token else address.headers.get("api-key", _NO_KEY),
+            azure_ad_token=None if token_provider else token,
             azure_ad_token_provider=token_provider,
             **settings,
         )
     else:
         sdk = AsyncOpenAI(
             base_url=f"{parts.scheme}://{parts.netloc}{path}",
-            api_key=token_provider or _NO_KEY,
+            api_key=token_provider or token or _NO_KEY,
             default_query=dict(parse_qsl(parts.query)),
             **settings,
         )
+    # The SDK fills these from the environment, which only the settings may read.
+    sdk.organization = sdk.project = None
     return Client(
         sdk=sdk,
         endpoint=f"{parts.scheme}://{parts.netloc}{before if is_azure else path}",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -50,6 +51,7 @@ class Filling:
         self._sha256 = hashlib.sha256()
         self._bytes = self.lines = self._tokens = 0
         self._most_cost = 0.0
+        self._is_broken = False
 
     def fits(self, line: BatchLine, bounds: Bounds) -> bool:
         """Whether `line` may be added. Any line fits an empty chunk as far as tokens go.
@@ -75,6 +77,7 @@ class Filling:
             self._requests.write(encoded)
             self._facts.write(head + line.facts + b"\n")
         except OSError as error:
+            self._is_broken = True
             raise self._refused(error) from error
         self._sha256.update(encoded)
         self._bytes += len(encoded)
@@ -83,7 +86,9 @@ class Filling:
         self._most_cost += line.most_cost
 
     def close(self, *, model: str, endpoint: str) -> Chunk:
-        """Makes the files durable; the chunk that they are."""
+        """Makes the files durable; the chunk that they are. Raises JournalWriteFailed."""
+        if self._is_broken:
+            raise JournalWriteFailed(f"{self._files.requests} isn't whole")
         try:
             for file in (self._requests, self._facts):
                 file.flush()
@@ -91,6 +96,8 @@ class Filling:
                 file.close()
             sync_folder(self._files.folder)
         except OSError as error:
+            self.abandon()
+            self._is_broken = True
             raise self._refused(error) from error
         return Chunk(
             name=self.name,
@@ -119,7 +126,9 @@ class Filling:
     def abandon(self) -> None:
         """Throws away what nobody was told to be kept."""
         for file in (self._requests, self._facts):
-            file.close()
+            # A full disk refuses what the buffer still holds; it isn't wanted any more.
+            with suppress(OSError):
+                file.close()
         self._files.remove()
 
     def _encode(self, line: BatchLine) -> bytes:

@@ -45,8 +45,7 @@ class Ledger:
         self._wall_clock = wall_clock
         self.chunks, size = read_ledger(path)
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        os.ftruncate(self._handle, size)
-        os.lseek(self._handle, size, os.SEEK_SET)
+        self._cut(size)
         sync_folder(path.parent)
 
     def close(self) -> None:
@@ -77,14 +76,24 @@ class Ledger:
         head = _encode({"chunk": chunk.name, "step": step} | facts)
         body = head[:-1].encode("ascii")
         line = body + _TAIL % zlib.crc32(body)
+        written = 0
         try:
-            while line:
-                line = line[os.write(self._handle, line) :]
+            while written < len(line):
+                written += os.write(self._handle, line[written:])
             if sync:
                 os.fsync(self._handle)
         except OSError as error:
+            # A line that isn't whole must not stand before others; one whose sync failed was
+            # never told to anybody.
+            self._cut(self._size)
             raise JournalWriteFailed(f"can't write {self._path}: {error.strerror}") from error
+        self._size += len(line)
         chunk.take(step, facts)
+
+    def _cut(self, size: int) -> None:
+        os.ftruncate(self._handle, size)
+        os.lseek(self._handle, size, os.SEEK_SET)
+        self._size = size
 
 
 def read_ledger(path: Path) -> tuple[dict[str, Chunk], int]:

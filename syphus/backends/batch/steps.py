@@ -16,6 +16,7 @@ from syphus.backends.batch.chunk import ChunkFiles
 from syphus.backends.batch.remote import ENDED, GONE
 from syphus.core.durable import sync_folder
 from syphus.core.errors import (
+    JournalWriteFailed,
     MalformedReply,
     RequestError,
     RetryableError,
@@ -250,9 +251,12 @@ class Steps:
             self.on_notice(f"file {file_id} of batch {chunk.name} is gone from the endpoint")
             part.unlink(missing_ok=True)
             return
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        try:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            raise JournalWriteFailed(f"can't write {path}: {error.strerror}") from error
 
     def _created(self, chunk: Chunk, batch: RemoteBatch) -> None:
         created = batch.created or self.wall_clock()

@@ -80,8 +80,9 @@ class ChunkStore:
         """Closes the chunk that is being filled; False if there is none."""
         if self._filling is None or not self._filling.lines:
             return False
-        filling, self._filling = self._filling, None
-        self._ledger.close_chunk(filling.close(model=self._model, endpoint=self._endpoint))
+        chunk = self._filling.close(model=self._model, endpoint=self._endpoint)
+        self._filling = None
+        self._ledger.close_chunk(chunk)
         return True
 
     def split(self, chunk: Chunk, bounds: Bounds) -> None:
