@@ -68,6 +68,8 @@ async def open_batches(
     keeper = Keeper(journals, spent)
     budget = Budget(settings.budget, spent=spent.cost + spent.uncertain + under_way)
     online = None
+    if len(deployments) > 1 and settings.batch_fallback is None:
+        observer.notice(f"batches go to {first.name} alone; the other deployments are not asked")
     if settings.batch_fallback is not None:
         online = Engine(
             await open_lanes(deployments[1:] or deployments, settings, stack, observer),

@@ -110,6 +110,39 @@ def test_translations_follow_by_themselves_and_replies_without_a_pair_are_asked_
     assert without_meta(files_of(job.folder)) == without_meta(files_of(another.folder))
 
 
+def test_on_azure_it_is_the_same(job: Any, another: Any, photos: Callable[..., Any]) -> None:
+    """Its addresses, its names of things, a deployment of its own, an expired batch."""
+    azure = {
+        "base_url": job.server.azure_endpoint,
+        "api_type": "azure",
+        "api_key": "k",
+        "model": "d",
+    }
+    settings = {"base_url": None, "model": None, "deployments": [azure]} | TRANSLATED
+    job.server.play(Script(batches=Batches(endings=[BatchEnding("expired", at=(1,))])))
+    assert job.run(photos(12), **settings, **BATCH).counts == (12, 0, 0)
+    assert created(job.server) == [12, 12, 6]
+    assert another.run(photos(12), **settings).counts == (12, 0, 0)
+    assert without_meta(files_of(job.folder)) == without_meta(files_of(another.folder))
+
+
+def test_other_deployments_answer_the_rest(job: Any, photos: Callable[..., Any]) -> None:
+    """The first takes the batches, as a Global Batch deployment must; the others are for online."""
+    fault = Fault("server_error", containing="number 2.", per_query_at_most=1)
+    job.server.play(Script(faults=[fault]))
+    url = job.server.base_url
+    entries = [{"name": name, "base_url": url, "model": "m"} for name in ("nightly", "quick")]
+    settings = {"base_url": None, "deployments": entries} | BATCH
+    first = job.run(photos(10), batch_fallback="online", **settings)
+    assert first.counts == (10, 0, 0)
+    assert created(job.server) == []
+    assert "batches go to nightly alone" not in first.said
+    replies = [line for line in lines_of(job.folder, "generate") if line["kind"] == "reply"]
+    assert {reply["deployment"] for reply in replies} == {"quick"}
+    assert "batches go to nightly alone" in job.run(photos(12), **settings).said
+    assert created(job.server) == [2]
+
+
 def test_stopped_and_resumed_on_another_day(job: Any, photos: Callable[..., Any]) -> None:
     """A stop leaves the batch alone; the same command takes it up and sends nothing again."""
     server = job.server
