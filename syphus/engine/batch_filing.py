@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from syphus.core.batches import BatchOutcome
     from syphus.core.errors import RequestError, StoppingError
+    from syphus.core.prices import Rates
     from syphus.core.records import Reply, Request
     from syphus.engine.batch_lines import LineFacts
     from syphus.engine.engine import Sink
@@ -113,3 +114,11 @@ class Filing:
             deployment=self._deployment,
             most_cost=outcome.most_cost,
         )
+
+
+def with_cost(outcome: BatchOutcome, rates: Rates | None) -> BatchOutcome:
+    """The outcome as it is charged: a reply that tells no usage is taken to have used the most."""
+    reply = outcome.reply
+    if reply is None or rates is None or reply.usage.prompt_tokens:
+        return outcome
+    return replace(outcome, reply=replace(reply, cost=outcome.most_cost))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from syphus.core.batches import BatchLine
 from syphus.core.errors import BadRequest, RequestError, RetryableError, StoppedEarly
-from syphus.engine.batch_filing import Filing
+from syphus.engine.batch_filing import Filing, with_cost
 from syphus.engine.batch_lines import FactsReader, LineFacts, custom_id, encode_facts, name_of
 from syphus.engine.batch_owners import MOST_ATTEMPTS, Owners
 from syphus.engine.engine import Counts
@@ -341,7 +341,7 @@ class BatchEngine:
 
     async def _take_group(self, group: Sequence[BatchOutcome]) -> None:
         for outcome in group:
-            self._take(outcome)
+            self._take(with_cost(outcome, self._deployment.rates))
             if outcome.is_last:
                 self._owners.end(outcome.batch)
         self._signal.set()

@@ -96,6 +96,16 @@ def test_cancel_keeps_what_is_done_and_writes_the_files(desk: Any, server: Scrip
     assert server.log.requests - asked == 40 - kept
 
 
+def test_a_finished_run_is_translated_by_batch(desk: Any, server: ScriptedServer) -> None:
+    """`syphus translate RUN --backend batch` asks for the languages alone."""
+    online = ("--base_url", server.base_url, "--model", "m")
+    assert desk.call("run", *NAME, *online, *FOLDER).status == 0
+    done = desk.call("translate", "out", "--languages", "de", *reach(server), 0.01)
+    assert done.status == 0, done.err
+    assert [batch.lines for batch in server.log.batches.batches()] == [5]
+    assert len(desk.read("out/PH_instructions_de.json")["data"]) == 15
+
+
 def test_there_may_be_nothing_to_cancel(desk: Any, refused: Callable[[Any], str]) -> None:
     """A folder without batches is said to be one."""
     assert "no run by batches" in refused(desk.call("cancel", "out"))

@@ -38,6 +38,7 @@ from syphus.engine.budget import Budget
 from syphus.engine.retry import Tries
 
 SHAPE = RequestShape(model="m", sampling=Sampling(max_tokens=100))
+USAGE = Usage(prompt_tokens=50, completion_tokens=50)
 RATES = Rates(prompt=0.01, completion=0.01, cached=0.005)
 # What one request may cost: 256 bytes that the server adds, 2 of messages, 100 of completion.
 MOST = 3.58
@@ -88,6 +89,7 @@ class Remote:
     gone: list[str] = field(default_factory=list)
     sent: list[list[str]] = field(default_factory=list)
     too_large: frozenset[int] = frozenset()
+    usage: Usage = USAGE
 
     def __post_init__(self) -> None:
         self.changed = asyncio.Event()
@@ -151,15 +153,14 @@ class Remote:
     def outcome(self, chunk: Chunk, line: BatchLine) -> BatchOutcome:
         facts = FactsReader().read(line.facts, sitting="")
         error = self.verdict(facts.request, facts.tries.sent)
-        usage = Usage(prompt_tokens=50, completion_tokens=50)
         reply = Reply(
             text=facts.request.query_id,
             finish_reason="stop",
-            usage=usage,
+            usage=self.usage,
             latency=0.0,
             deployment="d",
             attempt=1,
-            cost=RATES.cost(usage),
+            cost=RATES.cost(self.usage),
         )
         return BatchOutcome(
             custom_id=line.custom_id,
@@ -517,6 +518,14 @@ def test_the_budget_is_held_before_each_chunk(desk: Desk) -> None:
     assert len(desk.remote.sent[0]) == 10
     assert len(desk.remote.sent) > 2
     assert desk.remote.outstanding == 0
+
+
+def test_a_reply_without_usage_costs_the_most(desk: Desk) -> None:
+    """An endpoint that doesn't tell what it used must not pass the budget by."""
+    desk.remote.usage = Usage()
+    engine = desk.sit(range(3))
+    assert engine.budget.spent == pytest.approx(3 * MOST)
+    assert desk.journal.replies[0][0].cost == pytest.approx(MOST)
 
 
 def test_the_budget_counts_batches_of_an_earlier_sitting(desk: Desk) -> None:
