@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from syphus.core.errors import (
     JournalWriteFailed,
     QuotaUsedUp,
     SettingsError,
+    UnknownDeployment,
     Unreachable,
 )
 from syphus.testing import BatchEnding, Batches, RouteFault, Script, ScriptedServer
@@ -105,6 +107,59 @@ def test_of_several_batches_the_earliest_is_kept(batch_kit: Any, tmp_path: Path)
     assert kept.status == "completed"
     assert all("cancel" in batch.status for batch in others)
     assert len([one for one in notices if "created more than once" in one]) == 2
+
+
+def test_a_batch_is_found_behind_many_others(batch_kit: Any, tmp_path: Path) -> None:
+    """The list is paged until the batch of a lost creation is found."""
+
+    async def act(server: ScriptedServer) -> None:
+        async with batch_kit.backend(server, tmp_path) as backend:
+            backend.add(batch_kit.line(0))
+            backend.flush()
+            (chunk,) = backend._ledger.chunks.values()
+            await backend._steps.upload(chunk)
+            backend._ledger.append(chunk, "creating", unsure=False)
+            metadata = backend._steps._metadata(chunk)
+            await backend._remote.create(chunk.file_id, metadata=metadata)
+            path = tmp_path / "other.jsonl"
+            path.write_bytes(b"{}")
+            other = await backend._remote.upload(path, name="other.jsonl")
+            for _ in range(110):
+                await backend._remote.create(other.id, metadata={"run": "another"})
+            (outcome,) = await batch_kit.gather(backend)
+            assert outcome.reply is not None
+
+    with ScriptedServer() as server:
+        asyncio.run(act(server))
+        log = server.log.batches
+        assert log.creates_with(run="r") == 1
+        assert (log.cancels, log.calls["list_batches"]) == (0, 2)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_batch_that_another_project_has_isnt_given_up(
+    batch_kit: Any, tmp_path: Path, dialect: str
+) -> None:
+    """A batch that the endpoint doesn't know stops the run; with the right key it goes on."""
+    with ScriptedServer(_script(RouteFault("not_found", "find_batch"))) as server:
+        with pytest.raises(UnknownDeployment, match="another project"):
+            batch_kit.run(server, tmp_path, batch_kit.lines(3), dialect)
+        server.play(Script())
+        outcomes, _ = batch_kit.run(server, tmp_path, [], dialect)
+        assert server.log.batches.creates == 1
+    assert _are_replies(outcomes, 3)
+
+
+def test_a_batch_that_is_forgotten_may_have_been_billed(batch_kit: Any, tmp_path: Path) -> None:
+    """After a month nothing can be fetched any more: that is told, and the lines come back."""
+    with ScriptedServer(_script(RouteFault("not_found", "find_batch"))) as server:
+        with pytest.raises(UnknownDeployment):
+            batch_kit.run(server, tmp_path, batch_kit.lines(3))
+        outcomes, notices = batch_kit.run(
+            server, tmp_path, [], wall_clock=lambda: time.time() + 31 * 24 * 3600
+        )
+    assert [outcome.error.maybe_billed for outcome in outcomes.values()] == [True] * 3
+    assert any("gone from the endpoint" in notice for notice in notices)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

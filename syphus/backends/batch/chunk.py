@@ -159,6 +159,6 @@ class ChunkFiles:
         return self.folder / f"{self.name}.error"
 
     def remove(self) -> None:
-        """Removes all of them."""
-        for path in (self.requests, self.facts, self.output, self.error):
+        """Removes all of them, half a download included."""
+        for path in self.folder.glob(f"{self.name}.*"):
             path.unlink(missing_ok=True)

@@ -131,7 +131,8 @@ class ChunkStore:
             name for name, chunk in self._ledger.chunks.items() if chunk.stage not in _DONE_WITH
         }
         for path in self._folder.iterdir():
-            if path.stem not in kept and path.stem.isdigit():
+            name = path.name.partition(".")[0]
+            if name.isdigit() and name not in kept:
                 path.unlink()
 
 
