@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from syphus._version import __version__
+from syphus.cli.cancel import cancel
 from syphus.cli.datasets import datasets
 from syphus.cli.run import run
 from syphus.cli.status import status
@@ -75,6 +76,7 @@ def make_app() -> typer.Typer:
     app.command()(translate)
     app.command()(datasets)
     app.command()(status)
+    app.command()(cancel)
     return app
 
 

@@ -11,8 +11,29 @@ NumThreads: TypeAlias = Annotated[
     int | None, typer.Option("--num_threads", help="Most requests in flight. [16]")
 ]
 Backend: TypeAlias = Annotated[
-    Literal["auto", "openai", "local"] | None,
-    typer.Option("--backend", help="auto: an endpoint if one is set, else the local model."),
+    Literal["auto", "openai", "batch", "local"] | None,
+    typer.Option(
+        "--backend",
+        help="auto: an endpoint if one is set, else the local model; batch: within a day, at half "
+        "the price.",
+    ),
+]
+PollSeconds: TypeAlias = Annotated[
+    float | None, typer.Option("--poll_seconds", help="How often batches are looked at. [60]")
+]
+EnqueuedTokens: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--enqueued_tokens", help="Most prompt tokens in batches under way. [learned if refused]"
+    ),
+]
+BatchFallback: TypeAlias = Annotated[
+    Literal["online"] | None,
+    typer.Option("--batch_fallback", help="online: finish a small rest without a batch."),
+]
+BatchFallbackBelow: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--batch_fallback_below", help="Most requests that are a small rest. [100]"),
 ]
 BaseUrl: TypeAlias = Annotated[
     str | None, typer.Option("--base_url", help="Any OpenAI-compatible endpoint.")

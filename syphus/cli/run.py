@@ -10,11 +10,15 @@ import typer
 from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     Backend,
     BaseUrl,
+    BatchFallback,
+    BatchFallbackBelow,
     Config,
+    EnqueuedTokens,
     GlossaryFile,
     Money,
     NoProgress,
     NumThreads,
+    PollSeconds,
     RequestsPerMinute,
     TokensPerMinute,
 )
@@ -84,6 +88,10 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
         int | None,
         typer.Option("--max_reasks", help="How often a reply without a pair is asked again. [1]"),
     ] = None,
+    poll_seconds: PollSeconds = None,
+    enqueued_tokens: EnqueuedTokens = None,
+    batch_fallback: BatchFallback = None,
+    batch_fallback_below: BatchFallbackBelow = None,
     languages: Annotated[
         str | None,
         typer.Option("--languages", help="all, none, or some of zh,ja,es,de,fr,ko,ar. [all]"),
@@ -137,7 +145,7 @@ def run_plan(plan: Plan, settings: Settings, *, progress: bool) -> int:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         loop = runner.get_loop()
         loop.set_default_executor(Unawaited())
-        with RunSignals(job, console, loop):
+        with RunSignals(job, console, loop, by_batch=settings.backend == "batch"):
             with console.watching(
                 job.snapshot, title=f"{settings.name} {settings.dataset_version}"
             ):

@@ -37,10 +37,13 @@ class RunSignals:
     hold up the loop, and the second must end that, too.
     """
 
-    def __init__(self, job: Run, observer: Observer, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, job: Run, observer: Observer, loop: asyncio.AbstractEventLoop, *, by_batch: bool
+    ) -> None:
         self._job = job
         self._observer = observer
         self._loop = loop
+        self._under_way = "batches go on" if by_batch else "what is in flight is awaited"
         self._seen = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -67,6 +70,6 @@ class RunSignals:
 
     def _stop(self, name: str) -> None:
         self._observer.notice(
-            f"{name}: nothing more is asked, what is in flight is awaited; once more to leave now"
+            f"{name}: nothing more is asked, {self._under_way}; once more to leave now"
         )
         self._job.stop(name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated, Any
 
@@ -23,6 +26,7 @@ def status(
     if not facts:
         raise SettingsError(f"{run} is no run's folder: it has no run.json")
     facts["state"] = _state(run, facts["state"])
+    facts["batches"] = _batches(run)
     if json:
         typer.echo(dump(facts, indent=True).decode())
     else:
@@ -39,6 +43,27 @@ def _state(run: Path, written: str) -> str:
             return "killed"
     except JournalInUse:
         return "running"
+
+
+def _batches(run: Path) -> list[dict[str, Any]]:
+    """What the run's ledger tells of its batches; empty where it has none."""
+    if not (run / "journal" / "batches.jsonl").exists():
+        return []
+    from syphus.backends.batch.reading import read_states  # noqa: PLC0415 - not needed by --help
+
+    return [asdict(state) for state in read_states(run / "journal")]
+
+
+def _describe_batch(batch: dict[str, Any]) -> str:
+    age = "not sent"
+    if batch["created"] is not None:
+        age = f"begun {timedelta(seconds=round(max(0.0, time.time() - batch['created'])))} ago"
+    name = batch["remote_id"] or "no id yet"
+    return (
+        f"batch     {batch['name']} {batch['status']}: {batch['done']} done and "
+        f"{batch['failed']} failed of {batch['lines']}, {age}, "
+        f"at most ${batch['cost_at_most']:.4f}, {name}"
+    )
 
 
 def _describe(facts: dict[str, Any]) -> str:
@@ -59,6 +84,7 @@ def _describe(facts: dict[str, Any]) -> str:
         f"cost      {cost}",
         f"seconds   {facts['seconds']}",
     ]
+    lines += map(_describe_batch, facts["batches"])
     if facts["stopped_by"]:
         lines.append(f"stopped   {facts['stopped_by']}")
     if facts["state"] != "finished":

@@ -10,11 +10,15 @@ import typer
 from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     Backend,
     BaseUrl,
+    BatchFallback,
+    BatchFallbackBelow,
     Config,
+    EnqueuedTokens,
     GlossaryFile,
     Money,
     NoProgress,
     NumThreads,
+    PollSeconds,
     RequestsPerMinute,
     TokensPerMinute,
 )
@@ -23,7 +27,7 @@ from syphus.core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_KEPT = (
+KEPT = (
     "name",
     "dataset_version",
     "prompt_path",
@@ -55,6 +59,10 @@ def translate(  # noqa: PLR0917 - one parameter a flag is how typer reads a comm
     max_reasks: Annotated[
         int | None, typer.Option("--max_reasks", help="How often a pair is asked for again. [1]")
     ] = None,
+    poll_seconds: PollSeconds = None,
+    enqueued_tokens: EnqueuedTokens = None,
+    batch_fallback: BatchFallback = None,
+    batch_fallback_below: BatchFallbackBelow = None,
     *,
     no_progress: NoProgress = False,
 ) -> int:
@@ -69,7 +77,7 @@ def translate(  # noqa: PLR0917 - one parameter a flag is how typer reads a comm
     facts = read_run_file(run)
     if not facts:
         raise SettingsError(f"{run} is no run's folder: it has no run.json")
-    kept = {name: facts["settings"].get(name) for name in _KEPT}
+    kept = {name: facts["settings"].get(name) for name in KEPT}
     given = {name: value for name, value in flags.items() if value is not None}
     asked = _joined((*facts.get("languages", ()), *choose_languages(languages)))
     settings = load_settings(

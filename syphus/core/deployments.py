@@ -24,6 +24,8 @@ class Deployment:
     says that tokens come from the identity of whoever runs Syphus. No representation shows a
     credential, nor the address, whose query may hold one.
 
+    `rates` are those of single requests, `batch_rates` those of the Batch API, where that is used.
+
     `requests_per_minute` and `tokens_per_minute` are the user's own limits (None: learn them from
     the response headers); `max_in_flight` bounds concurrency below `--num_threads`.
     """
@@ -40,3 +42,4 @@ class Deployment:
     tokens_per_minute: int | None = None
     max_in_flight: int | None = None
     rates: Rates | None = None
+    batch_rates: Rates | None = None

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from syphus.core.deployments import ApiType, Deployment
 from syphus.core.errors import SettingsError
-from syphus.core.prices import Rates, known_rates
+from syphus.core.prices import Rates, batch_rates, known_rates
 from syphus.core.secrets import hide_in_url, hide_looks, secrets_in_environment, secrets_in_url
 
 if TYPE_CHECKING:
@@ -224,6 +224,9 @@ def _deployment(
     entry: DeploymentEntry | None = None,
 ) -> Deployment:
     price = entry.price if entry else None
+    in_batches = None
+    if settings.backend == "batch":
+        in_batches = _rates(price) if price else batch_rates(model, base_url=base_url)
     return Deployment(
         name=name,
         api_type=api_type,
@@ -237,6 +240,7 @@ def _deployment(
         tokens_per_minute=(entry.tpm if entry else None) or settings.tpm,
         max_in_flight=entry.max_in_flight if entry else None,
         rates=_rates(price) if price else known_rates(model, base_url=base_url),
+        batch_rates=in_batches,
     )
 
 

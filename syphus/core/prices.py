@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from syphus.core.records import Usage
 
 _PROBE_TOKENS = 1000
+# What genai-prices calls the Batch API among the variants of a model's price.
+_BATCH = {"processing": "batch"}
+_BATCH_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +44,30 @@ class Rates:
         return prompt_tokens * max(self.prompt, self.cached) + completion_tokens * self.completion
 
 
-def known_rates(model: str, *, base_url: str) -> Rates | None:
+def batch_rates(model: str, *, base_url: str) -> Rates | None:
+    """The list price of `model` in the Batch API of the provider behind `base_url`, or None.
+
+    Where genai-prices has no batch price (it has none for Azure), half of the list price: "50% cost
+    discount compared to synchronous APIs" (OpenAI, "Batch API" guide), "50% less cost than global
+    standard" (Azure OpenAI, "Getting started with batch deployments").
+    """
+    usual = known_rates(model, base_url=base_url)
+    batch = known_rates(model, base_url=base_url, context=_BATCH)
+    if usual is None or batch != usual:
+        return batch
+    return Rates(
+        prompt=usual.prompt * _BATCH_SHARE,
+        completion=usual.completion * _BATCH_SHARE,
+        cached=usual.cached * _BATCH_SHARE,
+    )
+
+
+def known_rates(
+    model: str, *, base_url: str, context: Mapping[str, str] | None = None
+) -> Rates | None:
     """The list price of `model` at the provider behind `base_url`, or None where none is known.
+
+    `context` chooses among the variants of that price, in genai-prices' words.
 
     The rates are those of short prompts, where a provider charges long ones more.
 
@@ -54,7 +81,8 @@ def known_rates(model: str, *, base_url: str) -> Rates | None:
 
     def price(tokens: int, *kinds: str) -> float:
         usage = PricedUsage(**dict.fromkeys(kinds, tokens))
-        return float(calc_price(usage, model, provider_api_url=base_url).total_price)
+        found = calc_price(usage, model, provider_api_url=base_url, price_context=context)
+        return float(found.total_price)
 
     def rate(*kinds: str) -> float:
         # The difference leaves out a fee that is charged for each request.

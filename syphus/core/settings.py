@@ -70,8 +70,11 @@ class Settings(_Strict):
 
     `rpm` and `tpm` are requests and tokens per minute, `budget` US dollars, `timeout` seconds an
     attempt may take in all, `languages` the targets of translation, `max_reasks` how often a reply
-    without a pair, or a pair without a translation, is asked for again. `from_file` names the
-    fields that stand in the settings file `config` alone: the environment goes before them.
+    without a pair, or a pair without a translation, is asked for again. Batches are looked at every
+    `poll_seconds`; `enqueued_tokens` is the endpoint's limit for prompts in batches under way; a
+    rest of at most `batch_fallback_below` requests is finished by `batch_fallback`. `from_file`
+    names the fields that stand in the settings file `config` alone: the environment goes before
+    them.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -84,9 +87,13 @@ class Settings(_Strict):
     prompt_path: str | None = None
     query_inputs_path: str | None = None
     output_dir: Annotated[Path | None, BeforeValidator(_named)] = None
-    backend: Literal["auto", "openai", "local"] = "auto"
+    backend: Literal["auto", "openai", "batch", "local"] = "auto"
     model: str | None = None
     base_url: Annotated[str | None, Field(repr=False)] = None
+    poll_seconds: Annotated[float, Field(gt=0, le=_MOST_SECONDS, allow_inf_nan=False)] = 60.0
+    enqueued_tokens: Positive | None = None
+    batch_fallback: Literal["online"] | None = None
+    batch_fallback_below: Positive = 100
     rpm: Positive | None = None
     tpm: Positive | None = None
     budget: Annotated[float, Field(gt=0, le=_MOST_DOLLARS, allow_inf_nan=False)] | None = None

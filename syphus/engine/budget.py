@@ -61,6 +61,13 @@ class Budget:
         self._open += 1
         return True
 
+    def take_up(self, most: float) -> None:
+        """Sets `most` aside that counted as spent: an attempt of earlier is known to be open."""
+        units = _rounded_up(most)
+        self._spent = max(0, self._spent - units)
+        self._reserved += units
+        self._open += 1
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing is set aside, so that no waiting can free any."""

@@ -17,13 +17,14 @@ from syphus.engine.budget import Budget
 from syphus.engine.ownership import Ownership
 from syphus.engine.retry import RetryPolicy
 from syphus.engine.signal import Signal
+from syphus.engine.sizes import tells_usage
 from syphus.engine.work import Work, WorkQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from syphus.core.errors import SyphusError
-    from syphus.core.records import Reply, Request
+    from syphus.core.records import Request
     from syphus.engine.lane import Lane
     from syphus.engine.sink import Sink
 
@@ -282,7 +283,7 @@ class Engine:
         else:
             self.counts.replied += 1
             self._ownership.answers.replied()
-            if lane.deployment.rates is not None and not _tells_usage(reply):
+            if lane.deployment.rates is not None and not tells_usage(reply):
                 # An endpoint that doesn't tell what it used is taken to have used the most.
                 reply = replace(reply, cost=most)
             self.budget.settle(most, reply.cost or 0.0)
@@ -296,8 +297,3 @@ class Engine:
     def _is_telling(self, error: RequestError, lane: Lane, work: Work) -> bool:
         """Whether a failure says anything about the deployment, and not just about the request."""
         return lane.breaker.is_open or isinstance(error, RateLimited) or not work.tries.is_suspect
-
-
-def _tells_usage(reply: Reply) -> bool:
-    usage = reply.usage
-    return usage.prompt_tokens > 0 and (usage.completion_tokens > 0 or not reply.text)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from syphus.core.records import Pair, Query, Request
-    from syphus.engine.engine import Engine
+    from syphus.engine.asking import Asking
     from syphus.export.queries import QuerySpool
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.pipeline.translating import Translating
@@ -106,9 +106,9 @@ class Generation:
         self._redo_left = False
         self._followed = 0
         self._restored_below = journal.index.whole_bytes
-        self._engine: Engine
+        self._engine: Asking
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Asking) -> None:
         """Names the engine that asks; before anything runs."""
         self._engine = engine
 

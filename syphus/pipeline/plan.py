@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
+    from syphus.core.prices import Rates
     from syphus.core.records import Query
     from syphus.core.settings import Settings
     from syphus.plugins.dataset import AbstractDataset
@@ -69,6 +70,14 @@ class Plan:
         if named and self.settings.model and not self.is_local:
             return self.settings.model
         return self.deployments[0].model if self.deployments else "embedded"
+
+    @property
+    def rates(self) -> Rates | None:
+        """What the first deployment charges for the run's requests, where that is known."""
+        if self.is_local:
+            return None
+        first = self.deployments[0]
+        return first.batch_rates if self.settings.backend == "batch" else first.rates
 
     @property
     def sampling(self) -> Sampling:

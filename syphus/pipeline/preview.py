@@ -71,7 +71,7 @@ def preview(plan: Plan) -> Preview:
         raise PluginError(f"{plan.settings.name}: no query has a text to ask about")
     usual = asked * _usual_completion(plan.prefix, counter)
     most = asked * (plan.sampling.max_tokens or 0)
-    rates = plan.deployments[0].rates if plan.deployments else None
+    rates = plan.rates
     return Preview(
         model=model,
         deployments=tuple(each.name for each in plan.deployments) or ("local",),

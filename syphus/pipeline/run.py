@@ -19,21 +19,19 @@ from syphus.core.errors import (
 from syphus.core.events import Snapshot
 from syphus.core.languages import TARGETS, choose_languages
 from syphus.core.records import RequestShape
-from syphus.engine.budget import Budget
-from syphus.engine.engine import Engine
 from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
 from syphus.journal.lock import run_lock
+from syphus.pipeline.asking import open_asked
 from syphus.pipeline.generation import Generation, Tally
 from syphus.pipeline.keeping import (
-    Keeper,
     Reading,
     Spent,
     StageJournal,
     redone_kinds,
     tell_the_price,
 )
-from syphus.pipeline.lanes import name_models, open_lanes, open_local, wants_description
+from syphus.pipeline.lanes import name_models, open_local
 from syphus.pipeline.outcome import Outcome
 from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
@@ -50,6 +48,8 @@ if TYPE_CHECKING:
     from syphus.core.deployments import Deployment
     from syphus.core.events import Observer
     from syphus.core.records import Stage
+    from syphus.engine.asking import Asking
+    from syphus.pipeline.keeping import Kept
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.translating import Translating
 
@@ -66,7 +66,7 @@ class Run:
         self._priced = False
         self._lacks_answers = False
         self._stopping = Stopping()
-        self._engine: Engine | None = None
+        self._engine: Asking | None = None
         self._generation: Generation | None = None
         self._translating: Translating | None = None
 
@@ -200,30 +200,25 @@ class Run:
         facts: RunFacts,
         stack: AsyncExitStack,
     ) -> None:
-        settings, generation, translating = (
-            self._plan.settings,
-            self._generation,
-            self._translating,
-        )
+        generation, translating = self._generation, self._translating
         if generation is None:
             raise RuntimeError("nothing to ask")
-        lanes = await open_lanes(deployments, settings, stack, self._observer)
-        engine = Engine(
-            lanes,
-            Keeper(journals, self._spent),
-            most_in_flight=settings.num_threads,
-            budget=Budget(settings.budget, spent=self._spent.cost + self._spent.uncertain),
-            on_notice=self._observer.notice,
+        asked = await open_asked(
+            self._plan, deployments, journals, self._spent, stack, observer=self._observer
         )
+        engine = asked.engine
         generation.attach(engine)
         readings = [Reading(generation.take)]
         stages: list[Stage] = ["generate"]
         if translating is not None:
-            translating.attach(engine, lambda: wants_description(lanes))
+            translating.attach(engine, asked.wants_description)
             readings.append(Reading(translating.take))
             stages.append("translate")
+        elif asked.keeps_strays and "translate" in journals:
+            readings.append(Reading(_take_nothing))
+            stages.append("translate")
         writers = [
-            journals[stage].open(on_durable=reading.durable, on_refused=engine.stop)
+            journals[stage].open(on_durable=asked.watching(reading.durable), on_refused=engine.stop)
             for stage, reading in zip(stages, readings, strict=True)
         ]
         self._engine = engine
@@ -367,6 +362,10 @@ class Run:
             sampling=plan.sampling,
             response_format=response_format,
         )
+
+
+def _take_nothing(_: Kept) -> None:
+    """Reads what belongs to no query of this sitting."""
 
 
 def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:

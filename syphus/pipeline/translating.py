@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from syphus.core.records import QuestionAnswer, Request
-    from syphus.engine.engine import Engine
+    from syphus.engine.asking import Asking
     from syphus.journal.format import Kind
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.prompting.messages import Assembler
@@ -98,10 +98,10 @@ class Translating:
         self._last = array("q")
         self._earlier: dict[int, list[int]] = {}
         self._open: dict[int, Progress] = {}
-        self._engine: Engine
+        self._engine: Asking
         self._describe: Callable[[], bool] = bool
 
-    def attach(self, engine: Engine, describe: Callable[[], bool]) -> None:
+    def attach(self, engine: Asking, describe: Callable[[], bool]) -> None:
         """Names the engine that asks; `describe` tells whether the format must be put in words."""
         self._engine = engine
         self._describe = describe

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,11 +17,14 @@ import uvloop
 from aiohttp import web
 from pydantic import SecretStr
 
+from syphus.backends.batch.batch import BatchApi
 from syphus.backends.chat import ChatBackend
+from syphus.core.batches import BatchLine, BatchOutcome
 from syphus.core.deployments import Deployment
 from syphus.core.identity import canonical_json
 from syphus.core.prices import Rates
 from syphus.core.records import Request, RequestShape, Sampling
+from syphus.testing import ScriptedServer
 
 KEY = "sk-test-0123456789abcdef"
 SCHEMA = canonical_json({"type": "json_schema", "json_schema": {"name": "x", "schema": {}}})
@@ -130,6 +135,83 @@ async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Runs a coroutine on each of the loops that Syphus may run on."""
     return uvloop.run if request.param == "uvloop" else asyncio.run
+
+
+def make_batch_line(number: int, text: str = "", **changes: Any) -> BatchLine:
+    """The line q-NUMBER of a batch, asking one text."""
+    message = {"role": "user", "content": text or f"A picture with {number} boats on a lake."}
+    body = {"model": "gpt-4o", "messages": [message]} | changes
+    return BatchLine(
+        custom_id=f"q-{number}",
+        body=canonical_json(body),
+        tokens=len(canonical_json([message])) // 4 + 1,
+        most_cost=0.5,
+        facts=canonical_json({"number": number}),
+    )
+
+
+def batch_backend(
+    server: ScriptedServer, folder: Path, dialect: str = "openai", **settings: Any
+) -> BatchApi:
+    """A batch backend of a scripted server that never waits long."""
+    azure = {"api_type": "azure", "base_url": server.azure_endpoint, "api_version": "2024-10-21"}
+    here = {
+        "openai": {"base_url": server.base_url},
+        "azure": azure,
+        "azure-v1": azure | {"base_url": f"{server.azure_endpoint}/openai/v1"},
+    }
+    deployment = make_deployment(**here[dialect], **settings.pop("deployment", {}))
+    quick = {"run": "r", "poll_seconds": 0.002, "look_seconds": 0.0, "sleep": _do_not_wait}
+    return BatchApi(deployment, folder=folder, **(quick | settings))
+
+
+async def gather_outcomes(
+    backend: BatchApi, *, until: int = 0, durable: bool = True
+) -> list[BatchOutcome]:
+    """All outcomes until no more than `until` lines are outstanding, each chunk told durable."""
+    found: list[BatchOutcome] = []
+    async with asyncio.timeout(20), aclosing(backend.outcomes()) as groups:
+        while backend.outstanding > until:
+            group = await anext(groups)
+            found += group
+            if durable and group[-1].is_last:
+                backend.durable(group[-1].batch)
+    return found
+
+
+async def _do_not_wait(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+def run_batch(server: ScriptedServer, folder: Path, lines: Any, *args: Any, **settings: Any) -> Any:
+    """One sitting, to its end: outcomes by the number of their lines, and the notices."""
+    notices: list[str] = []
+
+    async def sit() -> dict[int, BatchOutcome]:
+        async with batch_backend(
+            server, folder, *args, on_notice=notices.append, **settings
+        ) as backend:
+            for line in lines:
+                if not backend.holds(line.custom_id):
+                    backend.add(line)
+            backend.flush()
+            found = await gather_outcomes(backend)
+            assert len({outcome.custom_id for outcome in found}) == len(found)
+            return {json.loads(outcome.facts)["number"]: outcome for outcome in found}
+
+    return asyncio.run(sit()), notices
+
+
+@pytest.fixture(scope="session")
+def batch_kit() -> SimpleNamespace:
+    """The functions above about batches."""
+    return SimpleNamespace(
+        line=make_batch_line,
+        lines=lambda count: [make_batch_line(number) for number in range(count)],
+        backend=batch_backend,
+        gather=gather_outcomes,
+        run=run_batch,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syphus.core import prices
-from syphus.core.prices import Rates, known_rates
+from syphus.core.prices import Rates, batch_rates, known_rates
 from syphus.core.records import Usage
 
 OPENAI = "https://api.openai.com/v1"
@@ -109,3 +109,20 @@ def test_addresses_without_a_public_name_have_no_list_price(
     assert known_rates("gpt-4o", base_url=base_url) is None
     monkeypatch.setattr(prices, "_is_public_name", bool)
     assert known_rates("gpt-4o", base_url=base_url) is None
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-mini", "gpt-5-mini"])
+@pytest.mark.parametrize("base_url", [OPENAI, "https://some-resource.openai.azure.com"])
+def test_a_batch_costs_half(model: str, base_url: str) -> None:
+    """At OpenAI as genai-prices lists it, at Azure by the discount that is stated."""
+    single, batch = known_rates(model, base_url=base_url), batch_rates(model, base_url=base_url)
+    assert single is not None
+    assert batch is not None
+    assert batch.prompt == pytest.approx(single.prompt / 2)
+    assert batch.completion == pytest.approx(single.completion / 2)
+    assert batch.cached <= single.cached
+
+
+def test_a_batch_without_a_known_price_has_none() -> None:
+    """Half of nothing isn't invented."""
+    assert batch_rates("no-such-model", base_url=OPENAI) is None

@@ -1,0 +1,394 @@
+"""The backend: chunks of requests become batches, and their outcomes come back.
+
+One loop leads all chunks, a step at a time and never two at once, so that at any moment at most one
+call is under way whose result a crash could hide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from asyncio_throttle.throttler import Throttler
+
+from syphus.backends.batch.client import connect
+from syphus.backends.batch.enqueued import Enqueued
+from syphus.backends.batch.filling import MOST_BYTES, MOST_LINES, Bounds
+from syphus.backends.batch.ledger import Ledger
+from syphus.backends.batch.line import LineReader
+from syphus.backends.batch.problems import (
+    asks_for_less,
+    asks_for_parts,
+    is_enqueued_limit,
+    stopping_problem,
+)
+from syphus.backends.batch.remote import Remote
+from syphus.backends.batch.results import Oddities, read_results
+from syphus.backends.batch.steps import Steps, as_stop
+from syphus.backends.batch.store import ChunkStore, check_endpoints
+from syphus.backends.batch.telling import Teller
+from syphus.core.errors import (
+    RequestError,
+    RetryableError,
+    StoppingError,
+)
+from syphus.core.secrets import Secrets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from syphus.backends.batch.chunk import Chunk
+    from syphus.backends.credentials import TokenProvider
+    from syphus.core.batches import BatchLine, BatchOutcome, BatchState
+    from syphus.core.deployments import Deployment
+
+LEDGER = "batches.jsonl"
+CHUNKS = "batches"
+_TIMEOUT = 300.0
+_LOOK_SECONDS = 15.0
+_GOODBYE_SECONDS = 20.0
+_RARELY = 1.0
+_OFTEN = 0.001
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
+class BatchApi:
+    """The Batch API of `deployment` for the run `run`, inside `async with`; a `BatchBackend`.
+
+    `folder` is the run's journal folder: the ledger `batches.jsonl` and the chunks' files under
+    `batches/` are kept there, and what stands in them is taken up again. The deployment's rates are
+    those of the Batch API. Batches are polled every `poll_seconds`; `enqueued_tokens` is the
+    endpoint's limit for what hasn't ended, None: learned where it refuses. `look_seconds` lie
+    between two looks for what may or may not have been created: 15, or `poll_seconds` if those are
+    fewer. `sleep`, `clock` (seconds) and `wall_clock` (seconds since the epoch) are replaced in
+    tests.
+
+    After a restart, the outcomes of a chunk that was not told `durable` are given out again.
+
+    Raises SettingsError when opened where a batch is under way at another endpoint.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        *,
+        folder: Path,
+        run: str,
+        poll_seconds: float = 60.0,
+        enqueued_tokens: int | None = None,
+        look_seconds: float | None = None,
+        most_lines: int | None = None,
+        most_bytes: int = MOST_BYTES,
+        timeout: float = _TIMEOUT,
+        on_notice: Callable[[str], None] = _ignore,
+        token_provider: TokenProvider | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._deployment = deployment
+        self._folder = folder
+        self._run = run
+        self._look_seconds = (
+            min(_LOOK_SECONDS, poll_seconds) if look_seconds is None else look_seconds
+        )
+        self._bounds = Bounds(
+            lines=most_lines or MOST_LINES[deployment.api_type],
+            bytes=most_bytes,
+            tokens=enqueued_tokens,
+        )
+        self._timeout = timeout
+        self._on_notice = on_notice
+        self._token_provider = token_provider
+        self._sleep = sleep
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._enqueued = Enqueued(enqueued_tokens)
+        # It looks at the time now and then, rather than being woken.
+        often = min(_RARELY, max(_OFTEN, poll_seconds / 10))
+        self._throttle = Throttler(rate_limit=1, period=poll_seconds, retry_interval=often)
+        self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._is_due = False
+        self._is_cancelling = False
+        self._put_off: set[str] = set()
+        self._asked_to_cancel: set[str] = set()
+        self._given: set[str] = set()
+        self._stops: dict[str, StoppingError] = {}
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._client = connect(
+                self._deployment, timeout=self._timeout, token_provider=self._token_provider
+            )
+            stack.push_async_callback(self._client.sdk.close)
+            folder = self._folder / CHUNKS
+            folder.mkdir(parents=True, exist_ok=True)
+            self._ledger = Ledger(self._folder / LEDGER, wall_clock=self._wall_clock)
+            stack.callback(self._ledger.close)
+            check_endpoints(self._ledger.chunks.values(), self._client.endpoint)
+            self._store = ChunkStore(
+                self._ledger,
+                folder,
+                bounds=self._bounds,
+                model=self._deployment.model,
+                endpoint=self._client.endpoint,
+                url=self._client.chat_path,
+            )
+            stack.callback(self._store.close)
+            self._remote = Remote(self._client, sleep=self._sleep)
+            self._steps = Steps(
+                ledger=self._ledger,
+                remote=self._remote,
+                folder=folder,
+                run=self._run,
+                look_seconds=self._look_seconds,
+                on_notice=self._on_notice,
+                sleep=self._sleep,
+                wall_clock=self._wall_clock,
+            )
+            self._teller = Teller(
+                on_notice=self._on_notice, clock=self._clock, last_good=self._clock()
+            )
+            ticker = asyncio.create_task(self._tick())
+            stack.push_async_callback(_end, ticker)
+            self._open = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        async with self._open:
+            if exc_type is None:
+                with suppress(RequestError, TimeoutError):
+                    async with asyncio.timeout(_GOODBYE_SECONDS):
+                        await self._delete_all()
+
+    def add(self, line: BatchLine) -> None:
+        """Puts a line into the chunk that is being filled; a full one is closed by itself.
+
+        Raises BadRequest for a line too large for any batch, ValueError for one that is held.
+        """
+        if self._store.add(line):
+            self._wake.set()
+
+    def flush(self) -> None:
+        """Closes the chunk that is being filled, if it has lines: it may be sent."""
+        if self._store.flush():
+            self._wake.set()
+
+    @property
+    def outstanding(self) -> int:
+        """Lines added whose outcomes were not given out yet."""
+        return self._store.held
+
+    def holds(self, custom_id: str) -> bool:
+        """Whether a line is in a chunk, maybe of an earlier sitting, and not yet given out."""
+        return self._store.holds(custom_id)
+
+    async def outcomes(self) -> AsyncIterator[Sequence[BatchOutcome]]:
+        """Outcomes in groups, as batches end; without end.
+
+        Raises StoppingError where the endpoint refuses all: what isn't sent then waits for the next
+        sitting. Raises JournalError where the disk refuses.
+        """
+        while True:
+            self._wake.clear()
+            is_due, self._is_due = self._is_due, False
+            if is_due:
+                self._put_off.clear()
+            for chunk in list(self._ledger.chunks.values()):
+                await self._lead(chunk, is_due=is_due)
+                if chunk.stage == "downloaded" and chunk.name not in self._given:
+                    for group in self._outcomes_of(chunk):
+                        yield group
+                    if chunk.name in self._stops:
+                        raise self._stops.pop(chunk.name)
+            await self._wake.wait()
+
+    def durable(self, batch: str) -> None:
+        """Takes note that all outcomes of a chunk are stored: its files may go.
+
+        Raises ValueError where some were never given out.
+        """
+        if batch not in self._given:
+            raise ValueError(f"not all outcomes of batch {batch} were given out")
+        self._ledger.append(self._ledger.chunks[batch], "durable")
+        self._wake.set()
+
+    async def cancel(self) -> None:
+        """Cancels all batches at the endpoint; what they have done is still given out.
+
+        Chunks without a batch end too. Raises RequestError where a cancel is refused; `outcomes`
+        tries again.
+        """
+        self._is_cancelling = True
+        self._store.flush()
+        self._is_due = True
+        self._wake.set()
+        async with self._lock:
+            for chunk in list(self._ledger.chunks.values()):
+                await self._cancel(chunk)
+
+    def states(self) -> Sequence[BatchState]:
+        """Every chunk, in the order of their making."""
+        return self._store.states()
+
+    async def _tick(self) -> None:
+        while True:
+            async with self._throttle:
+                self._is_due = True
+                self._wake.set()
+
+    async def _lead(self, chunk: Chunk, *, is_due: bool) -> None:
+        """Takes a chunk's steps until it has to wait."""
+        if chunk.name in self._put_off:
+            return
+        try:
+            async with self._lock:
+                while await self._step(chunk, is_due=is_due):
+                    self._teller.go_on()
+                    # Another may go on now: a batch that ended makes room.
+                    self._wake.set()
+        except RetryableError as error:
+            self._put_off.add(chunk.name)
+            has_answered = self._remote.has_answered
+            self._teller.tell_wait(chunk, error, has_answered=has_answered)
+
+    async def _step(self, chunk: Chunk, *, is_due: bool) -> bool:
+        """Takes one step; False if the chunk has to wait."""
+        if self._is_cancelling and await self._cancel(chunk):
+            return True
+        match chunk.stage:
+            case "closed" | "uploading" | "uploaded" | "creating":
+                return await self._send(chunk)
+            case "created":
+                return is_due and await self._steps.poll(chunk)
+            case "ended":
+                await self._fetch(chunk)
+                return True
+            case "durable" | "split":
+                await self._delete(chunk)
+                return True
+        return False
+
+    async def _send(self, chunk: Chunk) -> bool:
+        if chunk.stage != "creating":
+            if chunk.model != self._deployment.model or chunk.endpoint != self._client.endpoint:
+                # It was written for another deployment, and nothing of it is paid for.
+                await self._steps.cancel(chunk)
+                return True
+            if self._enqueued.is_too_large(chunk):
+                self._split(chunk, replace(self._store.bounds, tokens=self._enqueued.limit))
+                return True
+            if not self._enqueued.has_room(chunk, self._ledger.chunks.values()):
+                return False
+        if chunk.stage in ("closed", "uploading"):
+            await self._steps.upload(chunk)
+            return True
+        try:
+            await self._steps.create(chunk)
+        except RequestError as error:
+            if chunk.stage == "creating":
+                raise
+            if is_enqueued_limit(error.code):
+                self._make_smaller(chunk)
+                return False
+            raise as_stop(error) from error
+        return True
+
+    async def _fetch(self, chunk: Chunk) -> None:
+        if chunk.status == "failed" and not self._is_cancelling:
+            if asks_for_less(chunk):
+                self._ledger.append(chunk, "requeued")
+                self._make_smaller(chunk)
+                return
+            if asks_for_parts(chunk) and chunk.lines > 1:
+                half = -(-chunk.lines // 2)
+                self._store.bounds = replace(
+                    self._store.bounds, lines=min(half, self._store.bounds.lines)
+                )
+                self._split(chunk, self._store.bounds)
+                return
+            stop = stopping_problem(chunk, secrets=self._client.secrets)
+            if stop is not None:
+                self._stops[chunk.name] = stop
+        await self._steps.download(chunk)
+
+    def _make_smaller(self, chunk: Chunk) -> None:
+        """After the limit of enqueued tokens: later, or in parts."""
+        if self._enqueued.refused(chunk, self._ledger.chunks.values()):
+            self._split(chunk, replace(self._store.bounds, lines=-(-chunk.lines // 2)))
+        else:
+            self._put_off.add(chunk.name)
+        self._store.bounds = replace(self._store.bounds, tokens=self._enqueued.limit)
+        self._teller.tell_once(
+            "the endpoint's limit of enqueued tokens is reached; fewer batches are sent at a time, "
+            "the rest waits"
+        )
+
+    def _split(self, chunk: Chunk, bounds: Bounds) -> None:
+        self._store.split(chunk, bounds)
+        self._wake.set()
+
+    async def _cancel(self, chunk: Chunk) -> bool:
+        """Cancels a chunk once; True if that changed where it stands."""
+        if chunk.name in self._asked_to_cancel:
+            return False
+        before = chunk.stage
+        await self._steps.cancel(chunk)
+        if chunk.stage == before:
+            self._asked_to_cancel.add(chunk.name)
+        return chunk.stage != before
+
+    def _outcomes_of(self, chunk: Chunk) -> Iterator[Sequence[BatchOutcome]]:
+        secrets = self._client.secrets
+        reader = LineReader(
+            deployment=self._deployment.name,
+            rates=self._deployment.rates,
+            secrets=secrets,
+            hidden=Secrets(secrets),
+            latency=max(0.0, (chunk.ended or 0.0) - (chunk.created or chunk.ended or 0.0)),
+            now=self._wall_clock(),
+        )
+        oddities = Oddities()
+        for group in read_results(chunk, self._store.files(chunk), reader, oddities):
+            if group[-1].is_last:
+                self._given.add(chunk.name)
+                self._teller.tell_oddities(chunk, oddities)
+            released = [outcome.custom_id for outcome in group]
+            # Whoever waits while lines are outstanding comes back for the error that follows.
+            is_held = group[-1].is_last and chunk.name in self._stops
+            self._store.give_out([] if is_held else released)
+            yield group
+            self._store.give_out(released)
+
+    async def _delete_all(self) -> None:
+        async with self._lock:
+            for chunk in list(self._ledger.chunks.values()):
+                if chunk.stage in ("durable", "split"):
+                    await self._delete(chunk)
+
+    async def _delete(self, chunk: Chunk) -> None:
+        is_here = chunk.endpoint == self._client.endpoint
+        if not is_here:
+            self._on_notice(f"the files of batch {chunk.name} stay at {chunk.endpoint}")
+        await self._steps.delete(chunk, remotely=is_here)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

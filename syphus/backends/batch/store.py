@@ -1,0 +1,155 @@
+"""The chunks of a run on disk: filled, closed, split, and whose lines they hold."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from syphus.backends.batch.chunk import ChunkFiles
+from syphus.backends.batch.filling import Bounds, Filling, read_pairs
+from syphus.backends.batch.results import read_custom_ids
+from syphus.core.batches import BatchLine, BatchState
+from syphus.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from syphus.backends.batch.chunk import Chunk
+    from syphus.backends.batch.ledger import Ledger
+
+_DIGEST_BYTES = 12
+
+
+class ChunkStore:
+    """The chunks in `folder`, each line of which goes to the deployment `model` at `endpoint`.
+
+    `bounds` may change; they hold for what is added from then on. Of every line that is held, 12
+    bytes of a hash of its custom_id stay in memory, and nothing else.
+    """
+
+    def __init__(
+        self, ledger: Ledger, folder: Path, *, bounds: Bounds, model: str, endpoint: str, url: str
+    ) -> None:
+        self.bounds = bounds
+        self._ledger = ledger
+        self._folder = folder
+        self._model = model
+        self._endpoint = endpoint
+        self._url = url
+        self._held: set[bytes] = set()
+        self._filling: Filling | None = None
+        self._last = max((int(name) for name in ledger.chunks), default=0)
+        for chunk in ledger.chunks.values():
+            if chunk.is_open:
+                self._held.update(map(_digest, read_custom_ids(self.files(chunk))))
+        self._remove_strays()
+
+    @property
+    def held(self) -> int:
+        """How many lines are held."""
+        return len(self._held)
+
+    def holds(self, custom_id: str) -> bool:
+        """Whether a line is in a chunk and wasn't given out."""
+        return _digest(custom_id) in self._held
+
+    def files(self, chunk: Chunk) -> ChunkFiles:
+        """Where a chunk's files are."""
+        return ChunkFiles(self._folder, chunk.name)
+
+    def add(self, line: BatchLine) -> bool:
+        """Puts a line into the chunk that is being filled; True if another was closed for it.
+
+        Raises BadRequest, ValueError for a custom_id that is held.
+        """
+        digest = _digest(line.custom_id)
+        if digest in self._held:
+            raise ValueError(f"{line.custom_id} is in a batch already")
+        was_closed = False
+        if self._filling is None:
+            self._filling = self._open()
+        if not self._filling.fits(line, self.bounds):
+            was_closed = self.flush()
+            self._filling = self._open()
+        self._filling.add(line)
+        self._held.add(digest)
+        return was_closed
+
+    def flush(self) -> bool:
+        """Closes the chunk that is being filled; False if there is none."""
+        if self._filling is None or not self._filling.lines:
+            return False
+        chunk = self._filling.close(model=self._model, endpoint=self._endpoint)
+        self._filling = None
+        self._ledger.close_chunk(chunk)
+        return True
+
+    def split(self, chunk: Chunk, bounds: Bounds) -> None:
+        """Puts smaller chunks in the place of one that has no batch."""
+        files = self.files(chunk)
+        parts: list[Chunk] = []
+        filling = self._open()
+        for body, known in read_pairs(files):
+            line = BatchLine(
+                custom_id=known.custom_id,
+                body=body,
+                tokens=known.tokens,
+                most_cost=known.most_cost,
+                facts=known.facts,
+            )
+            if not filling.fits(line, bounds):
+                parts.append(filling.close(model=chunk.model, endpoint=chunk.endpoint))
+                filling = self._open()
+            filling.add(line)
+        parts.append(filling.close(model=chunk.model, endpoint=chunk.endpoint))
+        self._ledger.split(chunk, parts)
+
+    def give_out(self, custom_ids: Iterable[str]) -> None:
+        """Lets go of lines whose outcomes are given out."""
+        self._held.difference_update(map(_digest, custom_ids))
+
+    def states(self) -> list[BatchState]:
+        """Every chunk that is shown, the one that is being filled last."""
+        shown = [chunk.state() for chunk in self._ledger.chunks.values() if not chunk.was_split]
+        if self._filling is not None and self._filling.lines:
+            shown.append(self._filling.state())
+        return shown
+
+    def close(self) -> None:
+        """Throws away the chunk that is being filled: none of its lines was sent."""
+        if self._filling is not None:
+            self._filling.abandon()
+
+    def _open(self) -> Filling:
+        self._last += 1
+        return Filling(self._folder, f"{self._last:04d}", url=self._url)
+
+    def _remove_strays(self) -> None:
+        """What a kill left of chunks that were never closed, and of those that are done with."""
+        kept = {
+            name for name, chunk in self._ledger.chunks.items() if chunk.stage not in _DONE_WITH
+        }
+        for path in self._folder.iterdir():
+            name = path.name.partition(".")[0]
+            if name.isdigit() and name not in kept:
+                path.unlink()
+
+
+def check_endpoints(chunks: Iterable[Chunk], endpoint: str) -> None:
+    """Raises SettingsError where a chunk is under way at another endpoint."""
+    for chunk in chunks:
+        is_there = chunk.file_id is not None or chunk.stage in ("uploading", "creating")
+        is_there = is_there and chunk.is_open and chunk.stage != "downloaded"
+        if is_there and chunk.endpoint != endpoint:
+            raise SettingsError(
+                f"batch {chunk.name} of this run is at {chunk.endpoint}, the deployment at "
+                f"{endpoint}; go on with the endpoint that the run began with"
+            )
+
+
+_DONE_WITH = ("split", "deleted")
+
+
+def _digest(custom_id: str) -> bytes:
+    return hashlib.blake2b(custom_id.encode("ascii"), digest_size=_DIGEST_BYTES).digest()

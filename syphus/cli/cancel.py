@@ -1,0 +1,51 @@
+"""`syphus cancel RUN`: ends a run's batches and keeps what they have done."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
+    BaseUrl,
+    Config,
+    PollSeconds,
+)
+from syphus.core.errors import SettingsError
+
+
+def cancel(
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(help="The run's folder, output_<name>_<version>.")],
+    base_url: BaseUrl = None,
+    config: Config = None,
+    poll_seconds: PollSeconds = None,
+) -> int:
+    """Cancel a run's batches at the endpoint; keep what they have done and write its files."""
+    from syphus.cli.console import Console  # noqa: PLC0415 - not needed by --help
+    from syphus.cli.run import run_plan  # noqa: PLC0415
+    from syphus.cli.translate import KEPT  # noqa: PLC0415
+    from syphus.core.endpoints import choose_deployments, find_secrets  # noqa: PLC0415
+    from syphus.core.secrets import Secrets  # noqa: PLC0415
+    from syphus.core.settings import environment, load_settings  # noqa: PLC0415
+    from syphus.export.run_file import read_run_file  # noqa: PLC0415
+    from syphus.pipeline.batches import cancel_batches  # noqa: PLC0415
+    from syphus.pipeline.plan import make_plan  # noqa: PLC0415
+
+    facts = read_run_file(run)
+    if not facts or not (run / "journal" / "batches.jsonl").exists():
+        raise SettingsError(f"{run} holds no run by batches")
+    kept = {name: facts["settings"].get(name) for name in KEPT} | {"output_dir": run}
+    reach = {"base_url": base_url, "poll_seconds": poll_seconds, "model": facts["model"]}
+    settings = load_settings({**kept, **reach, "backend": "batch"}, config=config)
+    env = environment()
+    context.obj.keep_secret(settings, env)
+    secrets = Secrets(find_secrets(settings, env))
+    console = Console(progress=False, secrets=secrets)
+    first = choose_deployments(settings, env)[0]
+    count = asyncio.run(cancel_batches(settings, first, console))
+    console.notice(f"the batches have ended; {count} replies of theirs were kept")
+    plan = make_plan(load_settings({**kept, "reparse": True}), root=context.obj.root, env=env)
+    return run_plan(plan, plan.settings, progress=False)

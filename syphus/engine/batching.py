@@ -1,0 +1,399 @@
+"""Asks every request of a stream by batches: nothing is in a hurry, and nothing is asked twice.
+
+Requests become lines of a batch backend's chunks; a chunk that ends gives outcomes, whose failures
+have the owners that they have online: asked again in the next batch, given up, or the run stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from syphus.core.batches import BatchLine
+from syphus.core.errors import BadRequest, RequestError, RetryableError, StoppedEarly
+from syphus.engine.batch_filing import Filing, with_cost
+from syphus.engine.batch_lines import FactsReader, LineFacts, custom_id, encode_facts, name_of
+from syphus.engine.batch_owners import MOST_ATTEMPTS, Owners
+from syphus.engine.engine import Counts
+from syphus.engine.retry import RetryPolicy
+from syphus.engine.signal import Signal
+from syphus.engine.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Container, Sequence
+
+    from syphus.core.batches import BatchBackend, BatchOutcome
+    from syphus.core.deployments import Deployment
+    from syphus.core.errors import SyphusError
+    from syphus.core.records import Request
+    from syphus.engine.asking import Wording
+    from syphus.engine.budget import Budget
+    from syphus.engine.engine import Engine
+    from syphus.engine.sink import Sink
+
+STRAY = -1
+_MOST_UNREAD = 2000
+
+
+class BatchEngine:
+    """Drives requests through a batch backend. `run_name` is the run's in its custom ids.
+
+    `deployment` has batch prices. `kept` has the custom ids whose replies the journal has.
+    `online`, if given, asks a rest of at most `online_below` requests. Requests that an earlier
+    sitting sent are recognised in the backend's chunks and not sent again. What a chunk of then
+    gives and nobody asks for now is journalled with the position `STRAY`.
+
+    No line is held back for long: a chunk that isn't full is sent off when nothing else can come,
+    or after `quiet` seconds in which nothing came. Tell `stored` of every outcome that is safe in
+    the journal.
+    """
+
+    def __init__(
+        self,
+        backend: BatchBackend,
+        sink: Sink,
+        *,
+        run_name: str,
+        deployment: Deployment,
+        wording: Wording,
+        budget: Budget,
+        kept: Container[str] = (),
+        online: Engine | None = None,
+        online_below: int = 0,
+        policy: RetryPolicy | None = None,
+        on_notice: Callable[[str], None],
+        quiet: float = 10.0,
+        patience: float = 60.0,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.counts = Counts()
+        self.budget = budget
+        self.stopped_by: SyphusError | None = None
+        self._backend = backend
+        self._run_name = run_name
+        self._deployment = deployment
+        self._wording = wording
+        self._kept = kept
+        self._online = online
+        self._online_below = online_below if online is not None else 0
+        self._on_notice = on_notice
+        self._quiet = quiet
+        self._patience = patience
+        self._facts = FactsReader()
+        self._sitting = secrets.token_hex(6)
+        self._filing = Filing(sink, deployment=deployment.name, let_go=backend.durable)
+        self._owners = Owners(
+            self._filing,
+            counts=self.counts,
+            wording=wording,
+            policy=policy or RetryPolicy(),
+            ask_again=self._ask_again,
+            stop=self.stop,
+            wall_clock=wall_clock,
+        )
+        self._waiting: deque[Work] = deque()
+        self._claims: dict[str, int] = {}
+        self._deferred: dict[str, tuple[BatchOutcome, LineFacts]] = {}
+        self._unclaimed = backend.outstanding
+        self._open = self._in_chunks = self._unflushed = 0
+        self._added_at = 0.0
+        self._short = self._exhausted = self._is_online = False
+        self._may_take = asyncio.Event()
+        self._signal, self._room, self._flushed, self._settled = (Signal() for _ in range(4))
+
+    @property
+    def in_flight(self) -> int:
+        """Requests in batches, sent or about to be."""
+        online = self._online.in_flight if self._online and self._is_online else 0
+        return self._in_chunks + online
+
+    @property
+    def waiting(self) -> int:
+        """Requests that were taken from the source, aren't answered, and aren't in flight."""
+        return max(0, self._open - self.in_flight)
+
+    async def run(self, source: AsyncIterator[Sequence[Request]]) -> None:
+        """Asks every request of `source` and all that `submit` adds.
+
+        Returns when every request is settled or, after `stop`, at once: batches go on at the
+        endpoint, and the next sitting finds them.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._feed(source))
+            taking = group.create_task(self._take_outcomes())
+            await self._steer()
+            if self._unclaimed and self.stopped_by is None:
+                await asyncio.wait([taking], timeout=self._patience)
+            taking.cancel()
+        self._file_strays()
+        if self._unclaimed and self.stopped_by is None:
+            self._on_notice(
+                f"{self._unclaimed} requests in earlier batches are not asked for now: the "
+                "settings have changed. They go on; the next sitting looks for them again"
+            )
+        if self.stopped_by is not None and self._in_chunks:
+            self._on_notice(
+                f"{self._in_chunks} requests are in batches. What is sent goes on at the endpoint "
+                "and is paid for; the same command fetches it, on any day before the files expire"
+            )
+
+    async def cancel(self) -> None:
+        """Ends all batches at the endpoint, journals what they have done, and asks nothing."""
+        self._exhausted = True
+        if not self._unclaimed:
+            return
+        try:
+            with suppress(RetryableError):
+                await self._backend.cancel()
+            async for group in self._backend.outcomes():
+                await self._take_group(group)
+                if not self._unclaimed:
+                    break
+        except RequestError as error:
+            self.stop(error)
+
+    def submit(self, request: Request) -> None:
+        """Adds a request that an outcome gave rise to."""
+        if self.stopped_by is None:
+            self._open += 1
+            if self._online is not None and self._is_online:
+                self._online.submit(request)
+            else:
+                self._offer(Work(request=request))
+
+    def settle(self) -> None:
+        """One request has its outcome, and all it gave rise to was submitted."""
+        self._open -= 1
+        self._owners.settled()
+        if self._online is not None and self._is_online:
+            self._online.settle()
+        self._settled.set()
+        self._signal.set()
+
+    def stop(self, reason: SyphusError) -> None:
+        """Sends nothing more and waits for nothing; the first reason is kept."""
+        if self.stopped_by is None:
+            self.stopped_by = reason
+            if self._online is not None and self._is_online:
+                self._online.stop(reason)
+            for signal in (self._signal, self._room, self._settled, self._flushed):
+                signal.set()
+
+    def stored(self, request: Request) -> None:
+        """The outcome of `request`, the sink's own object, is safe in the journal."""
+        self._filing.stored(request)
+
+    @property
+    def _is_finished(self) -> bool:
+        return self.stopped_by is not None or (self._exhausted and self._open == 0)
+
+    async def _feed(self, source: AsyncIterator[Sequence[Request]]) -> None:
+        async for chunk in source:
+            for request in chunk:
+                self._open += 1
+                self._offer(Work(request=request))
+            self._pump()
+            self._signal.set()
+            while self._short and self.stopped_by is None:
+                await self._room.wait()
+            if self.stopped_by is not None:
+                return
+        self._exhausted = True
+        self._file_strays()
+        self._may_take.set()
+        self._signal.set()
+
+    async def _steer(self) -> None:
+        """Fills chunks as money allows and sends them off when no more can be expected soon."""
+        while not self._is_finished:
+            self._pump()
+            seconds = self._seconds_to_flush()
+            if seconds is None or seconds > 0:
+                await self._signal.wait(seconds)
+            elif self._online is not None and self._is_small_rest:
+                await self._finish_online(self._online)
+            else:
+                self._pump(all_of_it=True)
+                self._backend.flush()
+                self._unflushed = 0
+                self._flushed.set()
+
+    def _seconds_to_flush(self) -> float | None:
+        if not self._unflushed and (self._short or not self._waiting):
+            return None
+        if self._short:
+            return 0.0
+        if not self._exhausted:
+            return None
+        if self._open == self._in_chunks + len(self._waiting):
+            return 0.0
+        return max(0.0, self._added_at + self._quiet - asyncio.get_running_loop().time())
+
+    @property
+    def _is_small_rest(self) -> bool:
+        rest = len(self._waiting)
+        return rest == self._open and 0 < rest <= self._online_below
+
+    async def _finish_online(self, online: Engine) -> None:
+        rest = [work.request for work in self._waiting]
+        self._waiting.clear()
+        self._on_notice(f"the last {len(rest)} requests are asked online, at the online price")
+        self._is_online = True
+
+        async def source() -> AsyncIterator[Sequence[Request]]:
+            yield rest
+
+        await online.run(source())
+        if online.stopped_by is not None:
+            self.stop(online.stopped_by)
+
+    def _ask_again(self, work: Work) -> None:
+        if self.stopped_by is None:
+            self._offer(work)
+
+    def _offer(self, work: Work) -> None:
+        """Finds the request in a chunk of an earlier sitting, else lets it wait for a place."""
+        if self._unclaimed + len(self._deferred) and self._claim(work):
+            return
+        self._waiting.append(work)
+        self._added_at = asyncio.get_running_loop().time()
+        self._signal.set()
+
+    def _claim(self, work: Work) -> bool:
+        name = name_of(work.request)
+        for attempt in range(MOST_ATTEMPTS, work.tries.sent, -1):
+            custom = custom_id(self._run_name, name, attempt)
+            found = self._deferred.pop(custom, None)
+            if found is not None:
+                outcome, line = found
+                self._owners.own(outcome, _placed(line, work.request.position))
+                self._filing.release(outcome.batch)
+                return True
+            if custom not in self._kept and self._backend.holds(custom):
+                self._claims[custom] = work.request.position
+                self._unclaimed -= 1
+                self._in_chunks += 1
+                return True
+        return False
+
+    def _pump(self, *, all_of_it: bool = False) -> None:
+        """Puts waiting requests into the chunk that is being filled, as far as the money goes.
+
+        What may be asked online is held back until no more can come.
+        """
+        self._short = False
+        if not all_of_it and len(self._waiting) <= self._online_below:
+            return
+        while self._waiting and self.stopped_by is None:
+            most = self.budget.most_of(self._waiting[0].request, self._deployment.rates)
+            if not self.budget.reserve(most):
+                self._short = True
+                self._may_take.set()
+                if not self._in_chunks + self._unclaimed:
+                    self.stop(StoppedEarly(self.budget.describe(most)))
+                return
+            self._add(self._waiting.popleft(), most)
+        self._room.set()
+
+    def _add(self, work: Work, most: float) -> None:
+        name, tries = name_of(work.request), work.tries
+        while (custom := custom_id(self._run_name, name, tries.sent + 1)) in self._kept:
+            tries.sent += 1
+        tries.sent += 1
+        wording, body = self._wording.write(work.request)
+        facts = LineFacts(request=work.request, tries=tries, sitting=self._sitting, wording=wording)
+        line = BatchLine(
+            custom_id=custom,
+            body=body,
+            tokens=work.request.prompt_tokens,
+            most_cost=most,
+            facts=encode_facts(facts),
+        )
+        try:
+            self._backend.add(line)
+        except BadRequest as error:
+            self.budget.settle(most, 0.0)
+            self._owners.give_up(work, error, chunk=None)
+        else:
+            self.counts.sent += 1
+            self._in_chunks += 1
+            self._unflushed += 1
+
+    async def _take_outcomes(self) -> None:
+        if self._unclaimed:
+            # Requests are recognised first, so that what has ended needn't lie in memory.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await self._may_take.wait()
+        try:
+            while True:
+                async for group in self._backend.outcomes():
+                    await self._take_group(group)
+                    if self._is_finished and not self._unclaimed:
+                        return
+                await self._flushed.wait()
+        except RequestError as error:
+            self.stop(error)
+
+    async def _take_group(self, group: Sequence[BatchOutcome]) -> None:
+        for outcome in group:
+            self._take(with_cost(outcome, self._deployment.rates))
+            if outcome.is_last:
+                self._owners.end(outcome.batch)
+        self._signal.set()
+        # Replies that wait to be read lie in memory.
+        while self._owners.unread > _MOST_UNREAD and self.stopped_by is None:
+            await self._settled.wait()
+
+    def _take(self, outcome: BatchOutcome) -> None:
+        line = self._facts.read(outcome.facts, sitting=self._sitting)
+        if line.sitting == self._sitting:
+            self._pay(outcome, line)
+            self._in_chunks -= 1
+            self._owners.own(outcome, line)
+            return
+        self.budget.take_up(outcome.most_cost)
+        claim = self._claims.pop(outcome.custom_id, None)
+        self._unclaimed -= claim is None
+        if outcome.custom_id in self._kept:
+            self.budget.settle(outcome.most_cost, 0.0)
+            return
+        self._pay(outcome, line)
+        if claim is not None:
+            self._in_chunks -= 1
+            self._owners.own(outcome, _placed(line, claim))
+        elif self._exhausted:
+            self._file_stray(outcome, line)
+        else:
+            self._deferred[outcome.custom_id] = outcome, line
+            self._filing.hold(outcome.batch)
+
+    def _pay(self, outcome: BatchOutcome, line: LineFacts) -> None:
+        """Ends the reservation of an attempt with what it did cost."""
+        most, reply, error = outcome.most_cost, outcome.reply, outcome.error
+        cost = most if error is not None and error.maybe_billed else 0.0
+        if reply is not None:
+            cost = reply.cost or 0.0
+            self.budget.learn(line.request, self._deployment.rates, cost)
+        self.budget.settle(most, cost)
+
+    def _file_stray(self, outcome: BatchOutcome, line: LineFacts) -> None:
+        if outcome.reply is not None:
+            self._filing.replied(outcome, _placed(line, STRAY), outcome.reply)
+
+    def _file_strays(self) -> None:
+        """Nobody will ask any more for what came of earlier sittings: it is kept as it is."""
+        deferred, self._deferred = self._deferred, {}
+        for outcome, line in deferred.values():
+            self._file_stray(outcome, line)
+            self._filing.release(outcome.batch)
+
+
+def _placed(line: LineFacts, position: int) -> LineFacts:
+    """The same line, its request at `position` in this sitting's order."""
+    return replace(line, request=replace(line.request, position=position))
