@@ -18,6 +18,7 @@ from syphus.core.errors import (
     JournalWriteFailed,
     QuotaUsedUp,
     SettingsError,
+    StoppingError,
     UnknownDeployment,
     Unreachable,
 )
@@ -198,6 +199,19 @@ def test_a_refusal_of_all_stops_the_run_and_loses_nothing(
         log = server.log.batches
     assert _are_replies(outcomes, 3)
     assert (log.uploads, log.creates) == (1, 1)
+
+
+@pytest.mark.parametrize("route", ["upload", "create"])
+def test_a_call_refused_for_good_stops_the_run(batch_kit: Any, tmp_path: Path, route: Any) -> None:
+    """A 400 that no limit explains would come for ever: no line is failed for it."""
+    with ScriptedServer(_script(RouteFault("bad_request", route))) as server:
+        with pytest.raises(StoppingError) as stopped:
+            batch_kit.run(server, tmp_path, batch_kit.lines(3))
+        server.play(Script())
+        outcomes, _ = batch_kit.run(server, tmp_path, [])
+        assert server.log.batches.creates == 1
+    assert stopped.value.status == 400
+    assert _are_replies(outcomes, 3)
 
 
 def test_an_uploaded_file_that_is_gone_is_uploaded_again(batch_kit: Any, tmp_path: Path) -> None:

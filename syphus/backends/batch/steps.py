@@ -306,7 +306,7 @@ def _is_refusal(error: RequestError) -> bool:
 
 
 def as_stop(error: RequestError) -> RequestError:
-    """A creation's refusal, as what stops the run: the same call would be refused for ever."""
+    """What a call was refused for, as what stops the run: it would be refused for ever."""
     if isinstance(error, RetryableError | StoppingError):
         return error
     return StoppingError(
