@@ -5,13 +5,14 @@ import errno
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from syphus.backends.batch import filling, ledger
+from syphus.backends.batch import filling, ledger, remote
 from syphus.core.errors import (
     AccessDenied,
     JournalDamaged,
@@ -224,6 +225,25 @@ def test_an_uploaded_file_that_is_gone_is_uploaded_again(batch_kit: Any, tmp_pat
         outcomes, _ = batch_kit.run(server, tmp_path, [])
         assert (server.log.batches.uploads, server.log.batches.creates) == (2, 1)
     assert _are_replies(outcomes, 3)
+
+
+def test_a_file_that_is_still_read_is_waited_for(
+    batch_kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Azure refuses a batch of a file that it hasn't read yet: that stops no run."""
+    told, looks = remote._file, []
+
+    def pending(value: Any) -> remote.RemoteFile:
+        looks.append(value)
+        file = told(value)
+        return replace(file, status="pending") if len(looks) < 13 else file
+
+    monkeypatch.setattr(remote, "_file", pending)
+    with ScriptedServer(_script(RouteFault("bad_request", "create", at={1}))) as server:
+        outcomes, notices = batch_kit.run(server, tmp_path, batch_kit.lines(3), "azure")
+        assert server.log.batches.creates == 1
+    assert _are_replies(outcomes, 3)
+    assert any("still reading" in notice for notice in notices)
 
 
 def test_an_endpoint_that_never_answers_is_unreachable(batch_kit: Any, tmp_path: Path) -> None:
