@@ -5,19 +5,21 @@ import errno
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from syphus.backends.batch import filling, ledger
+from syphus.backends.batch import filling, ledger, remote
 from syphus.core.errors import (
     AccessDenied,
     JournalDamaged,
     JournalWriteFailed,
     QuotaUsedUp,
     SettingsError,
+    StoppingError,
     UnknownDeployment,
     Unreachable,
 )
@@ -200,6 +202,19 @@ def test_a_refusal_of_all_stops_the_run_and_loses_nothing(
     assert (log.uploads, log.creates) == (1, 1)
 
 
+@pytest.mark.parametrize("route", ["upload", "create"])
+def test_a_call_refused_for_good_stops_the_run(batch_kit: Any, tmp_path: Path, route: Any) -> None:
+    """A 400 that no limit explains would come for ever: no line is failed for it."""
+    with ScriptedServer(_script(RouteFault("bad_request", route))) as server:
+        with pytest.raises(StoppingError) as stopped:
+            batch_kit.run(server, tmp_path, batch_kit.lines(3))
+        server.play(Script())
+        outcomes, _ = batch_kit.run(server, tmp_path, [])
+        assert server.log.batches.creates == 1
+    assert stopped.value.status == 400
+    assert _are_replies(outcomes, 3)
+
+
 def test_an_uploaded_file_that_is_gone_is_uploaded_again(batch_kit: Any, tmp_path: Path) -> None:
     """An input file that expired before its batch was created doesn't end the run."""
     with ScriptedServer(_script(RouteFault("insufficient_quota", "create"))) as server:
@@ -210,6 +225,25 @@ def test_an_uploaded_file_that_is_gone_is_uploaded_again(batch_kit: Any, tmp_pat
         outcomes, _ = batch_kit.run(server, tmp_path, [])
         assert (server.log.batches.uploads, server.log.batches.creates) == (2, 1)
     assert _are_replies(outcomes, 3)
+
+
+def test_a_file_that_is_still_read_is_waited_for(
+    batch_kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Azure refuses a batch of a file that it hasn't read yet: that stops no run."""
+    told, looks = remote._file, []
+
+    def pending(value: Any) -> remote.RemoteFile:
+        looks.append(value)
+        file = told(value)
+        return replace(file, status="pending") if len(looks) < 13 else file
+
+    monkeypatch.setattr(remote, "_file", pending)
+    with ScriptedServer(_script(RouteFault("bad_request", "create", at={1}))) as server:
+        outcomes, notices = batch_kit.run(server, tmp_path, batch_kit.lines(3), "azure")
+        assert server.log.batches.creates == 1
+    assert _are_replies(outcomes, 3)
+    assert any("still reading" in notice for notice in notices)
 
 
 def test_an_endpoint_that_never_answers_is_unreachable(batch_kit: Any, tmp_path: Path) -> None:

@@ -266,6 +266,8 @@ class BatchApi:
             self._put_off.add(chunk.name)
             has_answered = self._remote.has_answered
             self._teller.tell_wait(chunk, error, has_answered=has_answered)
+        except RequestError as error:
+            raise as_stop(error) from error
 
     async def _step(self, chunk: Chunk, *, is_due: bool) -> bool:
         """Takes one step; False if the chunk has to wait."""
@@ -301,12 +303,10 @@ class BatchApi:
         try:
             await self._steps.create(chunk)
         except RequestError as error:
-            if chunk.stage == "creating":
+            if chunk.stage == "creating" or not is_enqueued_limit(error.code):
                 raise
-            if is_enqueued_limit(error.code):
-                self._make_smaller(chunk)
-                return False
-            raise as_stop(error) from error
+            self._make_smaller(chunk)
+            return False
         return True
 
     async def _fetch(self, chunk: Chunk) -> None:

@@ -93,7 +93,8 @@ class Unanswered:
         if self._whole is not None:
             return self._whole
         if self._status == "failed":
-            return RetryableError("the batch failed because of other lines")
+            why = "because of other lines" if self._own else "and no reason is told"
+            return RetryableError(f"the batch failed, {why}")
         return RetryableError(
             f"the batch ended as {self._status}, and no file of it has this request",
             maybe_billed=self._is_billed,

@@ -130,10 +130,8 @@ class Steps:
             if not _is_refusal(error):
                 raise
             self.ledger.append(chunk, "refused")
-            if error.status in (400, *GONE) and await self._is_input_gone(chunk):
-                self.ledger.append(chunk, "input_gone")
-                said = "the uploaded requests are gone from the endpoint; they are uploaded again"
-                raise RetryableError(f"batch {chunk.name}: {said}") from error
+            if error.status in (400, *GONE):
+                await self._check_input(chunk)
             raise
         self._created(chunk, batch)
 
@@ -225,12 +223,18 @@ class Steps:
             if batch.status not in ENDED:
                 await self.remote.cancel(batch.id)
 
-    async def _is_input_gone(self, chunk: Chunk) -> bool:
+    async def _check_input(self, chunk: Chunk) -> None:
+        """Raises RetryableError where the uploaded file is why a creation was refused."""
         try:
-            await self.remote.file(chunk.file_id or "")
+            file = await self.remote.file(chunk.file_id or "")
         except RequestError as error:
-            return error.status in GONE
-        return False
+            if error.status not in GONE:
+                raise
+            self.ledger.append(chunk, "input_gone")
+            said = "the uploaded requests are gone from the endpoint; they are uploaded again"
+            raise RetryableError(said) from error
+        if file.status not in _READY:
+            raise RetryableError("the endpoint is still reading the uploaded requests")
 
     async def _download(self, chunk: Chunk, file_id: str, path: Path) -> None:
         part = path.with_name(path.name + ".part")
@@ -306,7 +310,7 @@ def _is_refusal(error: RequestError) -> bool:
 
 
 def as_stop(error: RequestError) -> RequestError:
-    """A creation's refusal, as what stops the run: the same call would be refused for ever."""
+    """What a call was refused for, as what stops the run: it would be refused for ever."""
     if isinstance(error, RetryableError | StoppingError):
         return error
     return StoppingError(
