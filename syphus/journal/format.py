@@ -21,6 +21,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from math import isfinite
 from typing import Any, Literal, TypeAlias, get_args
@@ -161,7 +162,12 @@ def read_head(line: bytes | bytearray) -> Head | None:
 def read_deployment(line: bytes | bytearray) -> str:
     """The deployment of a reply's line, without reading its text; empty where there is none."""
     found = _DEPLOYMENT.search(line)
-    return str(json.loads(found[1])) if found else ""
+    return _name(bytes(found[1])) if found else ""
+
+
+@lru_cache(maxsize=64)
+def _name(quoted: bytes) -> str:
+    return str(json.loads(quoted))
 
 
 def decode(line: bytes) -> Record:

@@ -39,7 +39,8 @@ NOTHING_TO_ASK_FAILURE = Failure(
     kind="empty_query", message="there is nothing to ask about: the text is empty", attempts=0
 )
 # A thread is asked for queries: with 64 at a time the handing over took a third of a resume.
-_CHUNK = 512
+_CHUNK = 64
+_RESTORED_CHUNK = 512
 _CHUNK_SECONDS = 0.05
 _TURN_SECONDS = 0.005
 _MOST_AT_ONCE = 64
@@ -163,8 +164,13 @@ class Generation:
         return self._exhausted
 
     async def _take(self) -> bool:
-        """Takes the next chunk: short where the plugin is slow, so that asking doesn't wait."""
-        self._taken.extend(await asyncio.to_thread(_take, self._queries))
+        """Takes the next chunk: short where the plugin is slow, so that asking doesn't wait.
+
+        Queries that the journal has the answers to come by more at once: nobody waits for them.
+        """
+        is_restoring = len(self._outcomes) > self.tally.restored
+        most = _RESTORED_CHUNK if is_restoring else _CHUNK
+        self._taken.extend(await asyncio.to_thread(_take, self._queries, most))
         return bool(self._taken)
 
     @property
@@ -339,10 +345,10 @@ def _stop_for(error: InputError) -> StoppedEarly:
     return stop
 
 
-def _take(queries: Iterator[Query]) -> list[Query]:
+def _take(queries: Iterator[Query], most: int) -> list[Query]:
     until = time.monotonic() + _CHUNK_SECONDS
     chunk = []
-    for query in islice(queries, _CHUNK):
+    for query in islice(queries, most):
         chunk.append(query)
         if time.monotonic() > until:
             break
