@@ -30,7 +30,7 @@ INTERRUPTED = """
         signal.raise_signal(signal.N)
 """
 AHEAD = 1000
-CHUNK = 512
+CHUNK = 64
 HANGING = f"""
     import time
     from pathlib import Path
