@@ -240,12 +240,17 @@ def test_an_early_answer_to_a_large_body(kit: Any, run: Run) -> None:
 @pytest.mark.parametrize("end", ["cancel", "deadline"])
 def test_an_exchange_that_is_given_up_leaves_nothing(kit: Any, run: Run, end: str) -> None:
     """Its late answer is never taken for that of the next request."""
+    arrived, given_up, late = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def answer_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             _, body = await kit.read_request(reader)
-            await asyncio.sleep(0.25 if body == b"slow" else 0)
+            if body == b"slow":
+                arrived.set()
+                await given_up.wait()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + body)
+            if body == b"slow":
+                late.set()
 
     async def go() -> None:
         async with client(kit, answer_slowly) as asking:
@@ -257,13 +262,15 @@ def test_an_exchange_that_is_given_up_leaves_nothing(kit: Any, run: Run, end: st
                 assert time.monotonic() - started >= 0.1
             else:
                 task = asyncio.ensure_future(asking.ask(b"slow"))
-                await asyncio.sleep(0.05)
+                await arrived.wait()
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
             for _ in range(3):
                 assert (await asking.ask(b"fast")).body == b"fast"
-            await asyncio.sleep(0.25)
+            given_up.set()
+            await late.wait()
+            await settle()
             assert (await asking.ask(b"next")).body == b"next"
 
     run(go())
