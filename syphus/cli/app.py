@@ -14,6 +14,7 @@ from syphus.cli.datasets import datasets
 from syphus.cli.run import run
 from syphus.cli.status import status
 from syphus.cli.translate import translate
+from syphus.cli.validate import validate
 from syphus.core.errors import JournalWriteFailed, StoppedEarly, SyphusError
 from syphus.core.secrets import Secrets
 
@@ -77,6 +78,7 @@ def make_app() -> typer.Typer:
     app.command()(datasets)
     app.command()(status)
     app.command()(cancel)
+    app.command()(validate)
     return app
 
 

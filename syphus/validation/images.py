@@ -1,0 +1,87 @@
+"""Image files: an object of base64 texts by image id, or parquet."""
+
+from __future__ import annotations
+
+import binascii
+from typing import TYPE_CHECKING, Any
+
+from syphus.core.errors import SettingsError
+from syphus.validation.findings import Findings, Kind
+from syphus.validation.members import Broken, read_members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from syphus.validation.ids import IdSet
+
+_ID_COLUMNS = ("id", "image_id", "__index_level_0__", "key")
+_BATCH = 4096
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+def check_images(path: Path, ids: IdSet, findings: Findings) -> tuple[int, bool]:
+    """Adds the file's image ids to `ids`; says how many it has and whether it was read whole.
+
+    Raises SettingsError for parquet where its reader isn't installed.
+    """
+    before = len(ids)
+    try:
+        if path.suffix == ".parquet":
+            _check_parquet(path, ids, findings)
+        else:
+            _check_json(path, ids, findings)
+    except Broken as broken:
+        findings.add(Kind.UNREADABLE, path, broken.reason, offset=broken.offset)
+        return len(ids) - before, False
+    return len(ids) - before, True
+
+
+def _check_json(path: Path, ids: IdSet, findings: Findings) -> None:
+    for member in read_members(path):
+        if not ids.add(member.key):
+            findings.of(member, Kind.REPEATED, path, "the image id is there twice", again=True)
+        if problem := _image_problem(member.value):
+            findings.of(member, Kind.SHAPE, path, problem)
+
+
+def _image_problem(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return "the image is no text"
+    if not value:
+        return "the image is empty"
+    plain = value.translate(_URL_SAFE) if "-" in value or "_" in value else value
+    try:
+        # MIMIC-IT's own loader takes both alphabets of base64.
+        binascii.a2b_base64(plain, strict_mode=True)
+    except (binascii.Error, ValueError) as error:
+        return f"the image isn't base64: {error}"
+    return None
+
+
+def _check_parquet(path: Path, ids: IdSet, findings: Findings) -> None:
+    for name in _parquet_ids(path):
+        if not isinstance(name, str):
+            findings.add(Kind.SHAPE, path, "a row has no image id")
+        elif not ids.add(name):
+            findings.add(Kind.REPEATED, path, "the image id is there twice", name=name)
+
+
+def _parquet_ids(path: Path) -> Iterator[Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise SettingsError(
+            f"{path.name} is parquet; to read it: pip install 'syphus-engine[formats]'"
+        ) from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            column = next((name for name in _ID_COLUMNS if name in file.schema_arrow.names), None)
+            if column is None:
+                raise Broken(f"it has none of the columns {', '.join(_ID_COLUMNS)}", 0)
+            for batch in file.iter_batches(batch_size=_BATCH, columns=[column]):
+                yield from batch.column(0).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).strip().splitlines() or ["unreadable"]
+        raise Broken(f"it can't be read as parquet: {reason[0]}", 0) from error
