@@ -24,6 +24,7 @@ import orjson
 SOURCE = 10
 TEXT = "What does the person in the red coat do before the second box is lifted? " * 4
 MIB = 1 << 20
+COMMAND = "from syphus.cli import main; main(command='validate')"
 
 
 def related(number: int) -> list[str]:
@@ -67,7 +68,7 @@ def validate(folder: Path, *flags: str) -> tuple[float, str]:
     """Runs the command; gives its seconds and its last line."""
     begin = time.perf_counter()
     ended = subprocess.run(  # noqa: S603 - a command of our own
-        [sys.executable, "-c", "from syphus.cli import main; main(command='validate')", folder, *flags],
+        [sys.executable, "-c", COMMAND, folder, *flags],
         capture_output=True,
         text=True,
         check=False,
