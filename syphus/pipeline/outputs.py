@@ -9,12 +9,12 @@ from syphus.core.records import Pair, QuestionAnswer
 from syphus.export.instructions import InstructionsMeta, read_instructions
 from syphus.export.mimicit import instructions_path, mimicit_files, write_mimicit
 from syphus.export.numbering import QueryFacts, number_pairs
-from syphus.export.relations import EachAlone
 from syphus.export.results import VALID, Answered, ResultCounts, write_results
 from syphus.export.summary import RunSummary, write_summary
 from syphus.export.translated import PairTranslations, write_translated
 from syphus.pipeline.generation import NOTHING_TO_ASK, NOTHING_TO_ASK_FAILURE, UNANSWERED
 from syphus.pipeline.plugin_calls import images_of
+from syphus.pipeline.relating import relations_at_once, relations_of
 from syphus.pipeline.verdicts import judge
 
 if TYPE_CHECKING:
@@ -75,14 +75,21 @@ class Outputs:
     def _write_pairs(self, meta: InstructionsMeta) -> ResultCounts:
         """Writes all in one pass, unless related pairs may stand far behind each other."""
         short = self._dataset.short
-        if not self._plan.source.renamed:
-            with mimicit_files(
-                self._folder, short=short, meta=meta, relations=EachAlone()
-            ) as files:
+        renamed = bool(self._plan.source.renamed)
+        at_once = relations_at_once(self._dataset, self._facts, renamed=renamed)
+        if at_once is not None:
+            with mimicit_files(self._folder, short=short, meta=meta, relations=at_once) as files:
                 return write_results(self._folder, self._adding_to(files))
         counts = write_results(self._folder, self._answers())
         valid = self._folder / VALID
-        write_mimicit(self._folder, short=short, valid=valid, facts=self._facts, meta=meta)
+        write_mimicit(
+            self._folder,
+            short=short,
+            valid=valid,
+            facts=self._facts,
+            meta=meta,
+            relations=relations_of(self._dataset, valid, self._facts),
+        )
         return counts
 
     def _write_translated(self, meta: InstructionsMeta) -> None:
@@ -154,12 +161,15 @@ class Outputs:
 
     def _facts(self) -> Iterator[QueryFacts]:
         for position, query in enumerate(self._spool.queries()):
-            yield QueryFacts(
-                query_id=query.id,
-                source_id=query.source_id,
-                image_ids=images_of(self._dataset, query),
-                position=position,
-            )
+            yield self._facts_of(query, position)
+
+    def _facts_of(self, query: Query, position: int = 0) -> QueryFacts:
+        return QueryFacts(
+            query_id=query.id,
+            source_id=query.source_id,
+            image_ids=images_of(self._dataset, query),
+            position=position,
+        )
 
     def _answers(self) -> Iterator[Answered]:
         pairs = zip(self._spool.queries(), self._generation.offsets, strict=True)
@@ -172,7 +182,7 @@ class Outputs:
             yield answer
             if answer.parsed is not None and answer.parsed.pairs:
                 query = answer.query
-                files.add(query.source_id, images_of(self._dataset, query), answer.parsed.pairs)
+                files.add(self._facts_of(query), answer.parsed.pairs)
 
     def _answered(self, query: Query, offset: int) -> Answered:
         if offset == NOTHING_TO_ASK:

@@ -10,6 +10,7 @@ from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
 from syphus.core.records import Prefix, Sampling
 from syphus.core.secrets import Secrets
+from syphus.export.neighbours import require_model
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
 from syphus.prompting.prefix import read_prefix
@@ -145,6 +146,8 @@ def make_plan(
             prompt_path=settings.prompt_path,
             query_inputs_path=settings.query_inputs_path,
         )
+    if dataset.relations == "nearest_text":
+        require_model()
     prefix = Prefix(system_message="")
     if not dataset.has_ready_pairs():
         prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")

@@ -247,6 +247,8 @@ class Run:
             )
 
     async def _finish(self, outputs: Outputs, facts: RunFacts, log: RunLog) -> Outcome:
+        if self._plan.dataset.relations == "nearest_text":
+            log.notice("relating the pairs by their texts, which takes a while")
         try:
             written = await asyncio.to_thread(outputs.write, time=facts.started)
         except (InputError, OSError) as error:

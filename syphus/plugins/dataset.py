@@ -22,7 +22,7 @@ from syphus.plugins.faults import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from syphus.core.records import Pair, Query
+    from syphus.core.records import Pair, Query, RelatedBy
 
 
 class AbstractDataset(ABC):
@@ -37,6 +37,9 @@ class AbstractDataset(ABC):
     `short` begins the ids of the finished data set; without one, the capitals and digits of the
     class's name do. `free_text` says that replies are kept whole instead of being split into
     pairs. `response_model` is a pydantic model where replies are asked for as structured data.
+    `relations` says which pairs stand in `rel_ins_ids`: the others on the same images
+    ("same_source"), those before it in its reply ("previous_turns"), or those of other queries
+    whose texts are most alike ("nearest_text").
     """
 
     name: str = ""
@@ -44,6 +47,7 @@ class AbstractDataset(ABC):
     query_inputs_path: str | None = None
     short: str = ""
     free_text: bool = False
+    relations: RelatedBy = "same_source"
     response_model: type | None = None
     root_folder: ClassVar[Path] = Path()
     _derived_short: ClassVar[str] = ""

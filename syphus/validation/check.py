@@ -66,16 +66,19 @@ def check_set(files: FileSet, findings: Findings) -> CheckedSet:
 
 def _check_images(checked: CheckedSet, findings: Findings) -> IdSet | None:
     """Every image id; None where there is no image file, or one of them couldn't be read."""
-    images, readable = IdSet(), bool(checked.files.images)
+    images, counts = IdSet(), []
     for path in checked.files.images:
         count, whole = check_images(path, images, findings)
-        readable &= whole
+        checked.whole &= whole
+        if count is None:
+            checked.files.left_alone.append(path)
+            continue
+        counts.append(count)
         checked.lines.append(f"{path}: {count} images")
-    checked.whole &= readable or not checked.files.images
-    if checked.files.instructions and not readable:
-        why = "not every image file could be read" if checked.files.images else "no image file"
+    if checked.files.instructions and not (counts and checked.whole):
+        why = "not every image file could be read" if counts else "no image file"
         checked.lines.append(f"image ids unchecked: {why}")
-    return images if readable else None
+    return images if counts and checked.whole else None
 
 
 def _compare(

@@ -10,27 +10,30 @@ from syphus.validation.findings import Findings, Kind
 from syphus.validation.members import Broken, read_members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from syphus.validation.ids import IdSet
 
 _ID_COLUMNS = ("id", "image_id", "__index_level_0__", "key")
+# A table with this column holds pairs, not images.
+_OF_PAIRS = "instruction"
 _BATCH = 4096
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
-def check_images(path: Path, ids: IdSet, findings: Findings) -> tuple[int, bool]:
+def check_images(path: Path, ids: IdSet, findings: Findings) -> tuple[int | None, bool]:
     """Adds the file's image ids to `ids`; says how many it has and whether it was read whole.
 
-    Raises SettingsError for parquet where its reader isn't installed.
+    None of them where it is a table of something else. Raises SettingsError for parquet where its
+    reader isn't installed.
     """
     before = len(ids)
     try:
-        if path.suffix == ".parquet":
-            _check_parquet(path, ids, findings)
-        else:
+        if path.suffix != ".parquet":
             _check_json(path, ids, findings)
+        elif not _check_parquet(path, ids, findings):
+            return None, True
     except Broken as broken:
         findings.add(Kind.UNREADABLE, path, broken.reason, offset=broken.offset)
         return len(ids) - before, False
@@ -59,15 +62,8 @@ def _image_problem(value: Any) -> str | None:
     return None
 
 
-def _check_parquet(path: Path, ids: IdSet, findings: Findings) -> None:
-    for name in _parquet_ids(path):
-        if not isinstance(name, str):
-            findings.add(Kind.SHAPE, path, "a row has no image id")
-        elif not ids.add(name):
-            findings.add(Kind.REPEATED, path, "the image id is there twice", name=name)
-
-
-def _parquet_ids(path: Path) -> Iterator[Any]:
+def _check_parquet(path: Path, ids: IdSet, findings: Findings) -> bool:
+    """Whether the table holds images."""
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415
@@ -77,11 +73,21 @@ def _parquet_ids(path: Path) -> Iterator[Any]:
         ) from error
     try:
         with parquet.ParquetFile(path) as file:
-            column = next((name for name in _ID_COLUMNS if name in file.schema_arrow.names), None)
-            if column is None:
-                raise Broken(f"it has none of the columns {', '.join(_ID_COLUMNS)}", 0)
+            columns = file.schema_arrow.names
+            column = next((name for name in _ID_COLUMNS if name in columns), None)
+            if column is None or _OF_PAIRS in columns:
+                return False
             for batch in file.iter_batches(batch_size=_BATCH, columns=[column]):
-                yield from batch.column(0).to_pylist()
+                _check_names(path, batch.column(0).to_pylist(), ids, findings)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines() or ["unreadable"]
         raise Broken(f"it can't be read as parquet: {reason[0]}", 0) from error
+    return True
+
+
+def _check_names(path: Path, names: Iterable[Any], ids: IdSet, findings: Findings) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            findings.add(Kind.SHAPE, path, "a row has no image id")
+        elif not ids.add(name):
+            findings.add(Kind.REPEATED, path, "the image id is there twice", name=name)

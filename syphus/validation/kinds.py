@@ -151,20 +151,21 @@ def _place(path: Path, content: Content | None, found: FileSet) -> None:
 
 def _content(path: Path) -> Content | None:
     """What a file with another name holds, by its beginning."""
-    level, key, waiting = 0, "", False
-    for event, value in first_events(path):
-        waiting = event == "map_key"
-        if waiting:
-            key = value
-        elif event in ("start_map", "start_array"):
-            if level == 1 and key in ("meta", "data"):
-                return Content.INSTRUCTIONS if event == "start_map" else None
-            if level == 1 and event == "start_array":
-                return Content.TRAIN
-            level += 1
-        elif event in ("end_map", "end_array"):
-            level -= 1
-        elif event == "string" and level == 1 and _IMAGE_TEXT.fullmatch(value):
+    events = first_events(path)
+    if [event for event, _ in events[:2]] != ["start_map", "map_key"]:
+        return None
+    if [event for event, _ in events[2:4]] in (
+        ["start_array", "string"],
+        ["start_array", "end_array"],
+    ):
+        return Content.TRAIN
+    level = 0
+    for at, (event, value) in enumerate(events):
+        level += (event in ("start_map", "start_array")) - (event in ("end_map", "end_array"))
+        if level == 1 and event == "string" and _IMAGE_TEXT.fullmatch(value):
             return Content.IMAGES
+        if event == "map_key" and value in ("meta", "data") and level == 1:
+            opened = events[at + 1 : at + 2] == [("start_map", None)]
+            return Content.INSTRUCTIONS if opened else None
     # A text that goes on beyond the first chunk is an image's.
-    return Content.IMAGES if waiting and level == 1 else None
+    return Content.IMAGES if level == 1 and events[-1][0] == "map_key" else None

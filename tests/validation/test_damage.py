@@ -18,7 +18,7 @@ from tests.validation.conftest import Album, check, kinds, make_album, pair_id
 BOTH = st.sampled_from(["DC_instructions.json", "DC_instructions_zh.json"])
 FIELDS = ("instruction", "answer", "image_ids", "rel_ins_ids")
 IN_A_FOLDER = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 WRONG: tuple[Any, ...] = (None, 1, {}, [1], [None], [""], True)
 Damage = Callable[[Album, st.DataObject], Kind]
@@ -32,30 +32,35 @@ def drawn_entry(album: Album, data: st.DataObject) -> tuple[str, str, dict[str, 
 
 
 def lose_a_field(album: Album, data: st.DataObject) -> Kind:
+    """An entry lacks a field."""
     _, _, entry = drawn_entry(album, data)
     del entry[data.draw(st.sampled_from(FIELDS))]
     return Kind.SHAPE
 
 
 def break_a_field(album: Album, data: st.DataObject) -> Kind:
+    """A field has another type."""
     _, _, entry = drawn_entry(album, data)
     entry[data.draw(st.sampled_from(FIELDS))] = data.draw(st.sampled_from(WRONG))
     return Kind.SHAPE
 
 
 def empty_a_text(album: Album, data: st.DataObject) -> Kind:
+    """A text says nothing."""
     _, _, entry = drawn_entry(album, data)
     entry[data.draw(st.sampled_from(FIELDS[:2]))] = data.draw(st.sampled_from(["", " \n"]))
     return Kind.SHAPE
 
 
 def break_an_entry(album: Album, data: st.DataObject) -> Kind:
+    """An entry is no object."""
     file, name, _ = drawn_entry(album, data)
     album.data(file)[name] = data.draw(st.sampled_from([None, [], "text"]))
     return Kind.SHAPE
 
 
 def break_the_frame(album: Album, data: st.DataObject) -> Kind:
+    """Head or data are missing or no object."""
     value = album.files[data.draw(BOTH)]
     name = data.draw(st.sampled_from(["meta", "data"]))
     if data.draw(st.booleans()):
@@ -66,23 +71,27 @@ def break_the_frame(album: Album, data: st.DataObject) -> Kind:
 
 
 def relate_to_nobody(album: Album, data: st.DataObject) -> Kind:
+    """A related id is no entry's."""
     _, _, entry = drawn_entry(album, data)
     entry["rel_ins_ids"].insert(0, data.draw(st.sampled_from([pair_id(10), "DC_INS_1", "x"])))
     return Kind.RELATED
 
 
 def lose_an_image(album: Album, data: st.DataObject) -> Kind:
+    """The image file lacks an image."""
     del album.files["DC.json"][data.draw(st.sampled_from(sorted(album.files["DC.json"])))]
     return Kind.IMAGE
 
 
 def name_another_image(album: Album, data: st.DataObject) -> Kind:
+    """An image id is in no image file."""
     _, _, entry = drawn_entry(album, data)
     entry["image_ids"].append(data.draw(st.sampled_from(["DC_IMG_2", "DC_IMG_01", "DC_INS_00001"])))
     return Kind.IMAGE
 
 
 def break_an_image(album: Album, data: st.DataObject) -> Kind:
+    """An image is no base64 text."""
     images = album.files["DC.json"]
     name = data.draw(st.sampled_from(sorted(images)))
     at = data.draw(st.integers(0, len(images[name])))
@@ -92,12 +101,14 @@ def break_an_image(album: Album, data: st.DataObject) -> Kind:
 
 
 def lose_a_pair(album: Album, data: st.DataObject) -> Kind:
+    """A language lacks a pair."""
     file, name, _ = drawn_entry(album, data)
     del album.data(file)[name]
     return Kind.LACKING if file.endswith("zh.json") else Kind.EXTRA
 
 
 def rename_a_pair(album: Album, data: st.DataObject) -> Kind:
+    """A pair has another id in one language."""
     file, name, entry = drawn_entry(album, data)
     del album.data(file)[name]
     album.data(file)["DC_INS_77777"] = entry
@@ -105,6 +116,7 @@ def rename_a_pair(album: Album, data: st.DataObject) -> Kind:
 
 
 def train_on_nobody(album: Album, data: st.DataObject) -> Kind:
+    """The train file names an id that isn't there."""
     train = album.files["DC_train.json"]
     if data.draw(st.booleans()):
         train["DC_INS_77777"] = []
@@ -114,12 +126,14 @@ def train_on_nobody(album: Album, data: st.DataObject) -> Kind:
 
 
 def break_a_line_to_train_on(album: Album, data: st.DataObject) -> Kind:
+    """The value of an id to train on is no list of ids."""
     train = album.files["DC_train.json"]
     train[data.draw(st.sampled_from(sorted(train)))] = data.draw(st.sampled_from(WRONG))
     return Kind.SHAPE
 
 
 def repeat_a_key(album: Album, data: st.DataObject) -> Kind:
+    """Any object has a key twice."""
     file = data.draw(st.sampled_from(sorted(album.files)))
     text = json.dumps(album.files[file])
     decoder = json.JSONDecoder()
@@ -132,6 +146,7 @@ def repeat_a_key(album: Album, data: st.DataObject) -> Kind:
 
 
 def cut_off(album: Album, data: st.DataObject) -> Kind:
+    """A file ends too early."""
     file = data.draw(st.sampled_from(sorted(album.files)))
     text = json.dumps(album.files[file])
     album.files[file] = text[: data.draw(st.integers(0, len(text) - 1))]

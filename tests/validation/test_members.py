@@ -34,7 +34,7 @@ def test_members_are_what_a_parser_reads(tmp_path: Path, value: dict[str, Any]) 
 @given(data=st.dictionaries(st.text(max_size=3), JSON), behind=st.booleans())
 @IN_A_FOLDER
 def test_the_opened_object_comes_member_by_member(
-    tmp_path: Path, data: dict[str, Any], behind: bool
+    tmp_path: Path, *, data: dict[str, Any], behind: bool
 ) -> None:
     """Its members are told from those beside it, wherever it stands; one within isn't opened."""
     path = tmp_path / "file.json"
