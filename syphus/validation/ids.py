@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_DIGITS: Final = 2
+_MOST_RECENT: Final = 1 << 14
 
 
 class IdSet:
@@ -18,15 +21,16 @@ class IdSet:
     def __init__(self) -> None:
         self._pages: dict[str, int] = {}
         self._others: set[str] = set()
+        self._recent: set[str] = set()
         self._count = 0
 
     def add(self, name: str) -> bool:
         """Whether `name` is new."""
-        tail = name[-2:]
-        if len(tail) == 2 and tail.isascii() and tail.isdigit():  # noqa: PLR2004 - see above
-            page = name[:-2]
+        if name in self._recent:
+            return False
+        if _is_numbered(name):
+            page, bit = name[:-2], 1 << int(name[-2:])
             held = self._pages.get(page, 0)
-            bit = 1 << int(tail)
             if held & bit:
                 return False
             self._pages[page] = held | bit
@@ -35,13 +39,25 @@ class IdSet:
         else:
             self._others.add(name)
         self._count += 1
+        self._remember(name)
         return True
 
     def __contains__(self, name: str) -> bool:
-        tail = name[-2:]
-        if len(tail) == 2 and tail.isascii() and tail.isdigit():  # noqa: PLR2004 - see above
-            return bool(self._pages.get(name[:-2], 0) >> int(tail) & 1)
-        return name in self._others
+        if name in self._recent:
+            return True
+        if _is_numbered(name):
+            found = bool(self._pages.get(name[:-2], 0) >> int(name[-2:]) & 1)
+        else:
+            found = name in self._others
+        if found:
+            self._remember(name)
+        return found
+
+    def _remember(self, name: str) -> None:
+        """The pairs of a source name each other: most ids are asked for again soon."""
+        if len(self._recent) >= _MOST_RECENT:
+            self._recent.clear()
+        self._recent.add(name)
 
     def __len__(self) -> int:
         return self._count
@@ -57,6 +73,11 @@ class IdSet:
         for page, bits in self._pages.items():
             yield from _names(page, bits & other._pages.get(page, 0))
         yield from sorted(self._others & other._others)
+
+
+def _is_numbered(name: str) -> bool:
+    tail = name[-2:]
+    return len(tail) == _DIGITS and tail.isascii() and tail.isdigit()
 
 
 def _names(page: str, bits: int) -> Iterator[str]:

@@ -79,7 +79,8 @@ def _check_entry(
     entry = member.value if isinstance(member.value, dict) else {}
     ids, named = checked.ids, checked.named
     for name in texts(entry.get("rel_ins_ids")):
-        if name not in ids:
+        # In this order: what is named ahead is named by several, soon after one another.
+        if name not in named and name not in ids:
             named.add(name)
     if images is not None:
         for name in texts(entry.get("image_ids")):
@@ -112,7 +113,7 @@ def shape_problem(entry: Any) -> str | None:
 
 def is_ids(value: Any) -> bool:
     """Whether it is a list of ids."""
-    return isinstance(value, list) and all(isinstance(each, str) and each for each in value)
+    return isinstance(value, list) and all(value) and set(map(type, value)) <= {str}
 
 
 def texts(value: Any) -> list[str]:

@@ -17,7 +17,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=8,
 )
-IN_A_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+IN_A_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(value=st.dictionaries(st.text(max_size=3), JSON))
@@ -94,7 +94,9 @@ def test_a_value_that_would_fill_the_memory_is_refused(
 
 
 @given(gaps=st.lists(st.integers(CHUNK - 60, CHUNK + 60), min_size=1, max_size=3))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_the_byte_of_a_key_is_found(tmp_path: Path, gaps: list[int]) -> None:
     """Also where key, colon or value stand on both sides of the border of a chunk."""
     path = tmp_path / "file.json"

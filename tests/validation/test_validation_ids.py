@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syphus.validation.ids import IdSet
@@ -20,6 +20,7 @@ def held(names: list[str]) -> IdSet:
 
 
 @given(names=NAMES, others=NAMES)
+@settings(deadline=None)
 def test_it_is_a_set(names: list[str], others: list[str]) -> None:
     """It answers as Python's own set does, whatever the ids look like."""
     ids, expected = IdSet(), set[str]()
