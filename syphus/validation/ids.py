@@ -14,8 +14,8 @@ _MOST_RECENT: Final = 1 << 14
 class IdSet:
     """Exact, and small where ids end in numbers: one bit for each number of a hundred.
 
-    `DC_INS_00042` is bit 42 of the page `DC_INS_000`. A million such ids take 3 MB as against the
-    100 MB of a set; ids that don't end in two digits are held as they are.
+    `DC_INS_00042` is bit 42 of the page `DC_INS_000`. A million such ids in a row take 1.3 MB as
+    against the 96 MB of a set; ids that don't end in two digits are held as they are.
     """
 
     def __init__(self) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _ID_COLUMNS = ("id", "image_id", "__index_level_0__", "key")
 # A table with this column holds pairs, not images.
 _OF_PAIRS = "instruction"
-_BATCH = 4096
+_IMAGES = "base64"
+_BATCH = 128
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -77,8 +78,13 @@ def _check_parquet(path: Path, ids: IdSet, findings: Findings) -> bool:
             column = next((name for name in _ID_COLUMNS if name in columns), None)
             if column is None or _OF_PAIRS in columns:
                 return False
-            for batch in file.iter_batches(batch_size=_BATCH, columns=[column]):
-                _check_names(path, batch.column(0).to_pylist(), ids, findings)
+            read = [column, _IMAGES] if _IMAGES in columns else [column]
+            for batch in file.iter_batches(batch_size=_BATCH, columns=read):
+                names = batch.column(column).to_pylist()
+                _check_names(path, names, ids, findings)
+                if _IMAGES in columns:
+                    images = batch.column(_IMAGES).to_pylist()
+                    _check_column(path, zip(names, images, strict=True), findings)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines() or ["unreadable"]
         raise Broken(f"it can't be read as parquet: {reason[0]}", 0) from error
@@ -91,3 +97,9 @@ def _check_names(path: Path, names: Iterable[Any], ids: IdSet, findings: Finding
             findings.add(Kind.SHAPE, path, "a row has no image id")
         elif not ids.add(name):
             findings.add(Kind.REPEATED, path, "the image id is there twice", name=name)
+
+
+def _check_column(path: Path, rows: Iterable[tuple[Any, Any]], findings: Findings) -> None:
+    for name, image in rows:
+        if problem := _image_problem(image):
+            findings.add(Kind.SHAPE, path, problem, name=str(name))

@@ -61,6 +61,9 @@ def test_parquet_shards_hold_images_too(album: Album) -> None:
         assert kinds(check(album.folder)) == set()
         parquet.write_table(table.slice(1), album.folder / "DC.parquet")
         assert kinds(check(album.folder)) == {Kind.IMAGE}
+    broken = pa.table({"base64": ["?" for _ in images], "id": list(images)})
+    parquet.write_table(broken, album.folder / "DC.parquet")
+    assert kinds(check(album.folder)) == {Kind.SHAPE}
     pairs = pa.table({"id": ["DC_INS_00001"], "instruction": ["q"], "answer": ["a"]})
     parquet.write_table(pairs, album.folder / "DC.parquet")
     assert kinds(check(album.folder)) == set()
