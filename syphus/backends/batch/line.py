@@ -106,7 +106,7 @@ class LineReader:
     def _unanswered(self, value: dict[str, Any]) -> RequestError:
         error = value.get("error")
         code = error.get("code") if isinstance(error, dict) else None
-        if code in _NOT_RUN:
+        if isinstance(code, str) and code in _NOT_RUN:
             return RetryableError(_NOT_RUN[code], code=code)
         if not error:
             return _malformed("a line with neither response nor error", maybe_billed=True)
