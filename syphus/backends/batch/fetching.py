@@ -125,7 +125,7 @@ class Fetching:
         files = " and ".join(gone)
         said = f"batch {chunk.name}: its {files} file was deleted at the endpoint before it came"
         if "output" in gone:
-            count = chunk.done if chunk.counted else chunk.lines
+            count = min(chunk.done or chunk.lines, chunk.lines)
             cost = chunk.most_cost * count / chunk.lines
             said += (
                 f"; {count} answers are paid and lost, ${cost:.2f} at most. They are asked again, "
