@@ -22,6 +22,7 @@ from syphus.core.records import RequestShape
 from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
 from syphus.journal.lock import run_lock
+from syphus.journal.reader import read_index
 from syphus.pipeline.asking import open_asked
 from syphus.pipeline.generation import Generation, Tally
 from syphus.pipeline.keeping import (
@@ -34,7 +35,7 @@ from syphus.pipeline.keeping import (
 from syphus.pipeline.lanes import name_models, open_local
 from syphus.pipeline.outcome import Outcome
 from syphus.pipeline.outputs import Outputs
-from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
+from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
 from syphus.pipeline.stopping import Stopping
@@ -42,7 +43,7 @@ from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
@@ -96,7 +97,8 @@ class Run:
             )
             shape = self._shape(deployments, response_format)
             languages = self._languages()
-            journals = self._open_journals(folder, deployments, languages, stack)
+            journals = await self._open_journals(folder, languages, stack)
+            self._count_spent(journals, deployments, models=models_of(facts.earlier))
             facts.begin(shape, deployments, languages, self._observer)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
@@ -141,29 +143,40 @@ class Run:
             return (deployment,), response_format
         return await name_models(plan.deployments, plan.settings, self._observer), None
 
-    def _open_journals(
+    async def _open_journals(
         self,
         folder: Path,
-        deployments: tuple[Deployment, ...],
         languages: tuple[str, ...],
         stack: AsyncExitStack,
     ) -> dict[Stage, StageJournal]:
         redo = self._plan.settings.redo
         if redo is not None and not (folder / "generate.jsonl").exists():
             raise SettingsError(f"--redo: there is no run in {self._folder}")
-        journals: dict[Stage, StageJournal] = {"generate": StageJournal(folder / "generate.jsonl")}
-        stack.callback(journals["generate"].close)
+        stages: list[Stage] = ["generate"]
         if languages or (folder / "translate.jsonl").exists():
-            journals["translate"] = StageJournal(folder / "translate.jsonl")
-            stack.callback(journals["translate"].close)
-        for stage, what in (("generate", "outcomes"), ("translate", "translations")):
-            if stage in journals:
-                index = journals[stage].index
-                tell_what_was_found(index, what=what, observer=self._observer)
-                self._spent.add_index(index, deployments)
+            stages.append("translate")
+        journals: dict[Stage, StageJournal] = {}
+        for stage in stages:
+            path = folder / f"{stage}.jsonl"
+            # At a stop the thread is left to itself: it only reads.
+            index = await self._stopping.unless_stopped(asyncio.to_thread(read_index, path))
+            journals[stage] = StageJournal(path, index=index)
+            stack.callback(journals[stage].close)
+        return journals
+
+    def _count_spent(
+        self,
+        journals: dict[Stage, StageJournal],
+        deployments: tuple[Deployment, ...],
+        *,
+        models: Mapping[str, str],
+    ) -> None:
+        for stage, journal in journals.items():
+            what = "outcomes" if stage == "generate" else "translations"
+            tell_what_was_found(journal.index, what=what, observer=self._observer)
+            self._spent.add_index(journal.index, deployments, models=models)
         self._priced = self._spent.cost > 0 or any(each.rates for each in deployments)
         tell_the_price(self._spent, has_price=self._priced, observer=self._observer)
-        return journals
 
     def _make_translating(
         self,

@@ -14,7 +14,7 @@ from syphus.core.errors import SettingsError
 from syphus.export.run_file import read_run_file, refresh_run_file, write_run_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
@@ -71,9 +71,11 @@ class RunFacts:
         prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
         for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
             if self.earlier.get(what, value) != value:
+                named = f" ({self.earlier[what]}, now {value})" if what == "model" else ""
                 observer.notice(
-                    f"the {what.removesuffix('_hash')} has changed since the last time: all is "
-                    "asked anew, what was answered before stays in the journal alone"
+                    f"the {what.removesuffix('_hash')} has changed since the last time{named}: all "
+                    "is asked anew, the files will hold the new answers; what was answered before "
+                    "stays in the journal alone"
                 )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._facts = {
@@ -92,7 +94,8 @@ class RunFacts:
             "deployments": [
                 {"name": each.name, "api_type": each.api_type, "model": each.model}
                 for each in deployments
-            ],
+            ]
+            or self.earlier.get("deployments", []),
         }
         write_run_file(self._folder, self._now(state="running"))
 
@@ -144,6 +147,18 @@ def _read_earlier(folder: Path, observer: Observer) -> dict[str, Any]:
     except SettingsError as error:
         observer.notice(f"{error}; it is written anew")
         return {}
+
+
+def models_of(earlier: Mapping[str, Any]) -> dict[str, str]:
+    """The model of each deployment that a run's file names, by its name."""
+    listed = earlier.get("deployments")
+    if not isinstance(listed, list):
+        return {}
+    return {
+        str(each["name"]): str(each["model"])
+        for each in listed
+        if isinstance(each, dict) and each.keys() >= {"name", "model"}
+    }
 
 
 def tell_what_was_found(index: JournalIndex, *, what: str, observer: Observer) -> None:
