@@ -17,7 +17,6 @@ from syphus.core.errors import (
     SyphusError,
 )
 from syphus.core.events import Snapshot
-from syphus.core.languages import TARGETS, choose_languages
 from syphus.core.records import RequestShape
 from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
@@ -39,6 +38,7 @@ from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
 from syphus.pipeline.stopping import Stopping
+from syphus.pipeline.targets import choose_targets, find_left_out
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
 
@@ -96,13 +96,14 @@ class Run:
                 self._open_deployments(stack)
             )
             shape = self._shape(deployments, response_format)
-            languages = self._languages()
+            languages = choose_targets(self._plan, self._observer)
+            left_out = find_left_out(self._plan, languages)
             journals = await self._open_journals(folder, languages, stack)
             self._count_spent(journals, deployments, models=models_of(facts.earlier))
             facts.begin(shape, deployments, languages, self._observer)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
-            translating = self._make_translating(journals, deployments, shape, languages)
+            translating = self._make_translating(journals, deployments, shape, languages, left_out)
             generation = Generation(
                 dataset=self._plan.dataset,
                 queries=self._plan.queries(),
@@ -128,6 +129,7 @@ class Run:
                 spool=spool,
                 generation=generation,
                 translating=translating,
+                left_out=left_out,
                 reader=journals["generate"].reader,
             )
             return await self._finish(outputs, facts, log)
@@ -184,8 +186,9 @@ class Run:
         deployments: tuple[Deployment, ...],
         shape: RequestShape,
         languages: tuple[str, ...],
+        left_out: tuple[str, ...],
     ) -> Translating | None:
-        if not languages:
+        if not (languages or (left_out and "translate" in journals)):
             return None
         from syphus.pipeline.translating import Translating  # noqa: PLC0415 - only with languages
         from syphus.translation.prompt import load_prefix  # noqa: PLC0415
@@ -197,6 +200,7 @@ class Run:
         shape = RequestShape(model=model, sampling=plan.translation_sampling)
         return Translating(
             languages=languages,
+            left_out=left_out,
             assembler=Assembler(load_prefix(), shape, stage="translate"),
             journal=journals["translate"],
             count_tokens=estimate_tokens,
@@ -268,7 +272,6 @@ class Run:
                 "and the same command writes them"
             ) from error
         snapshot = self.snapshot()
-        coverage = self._translating.coverage if self._translating else {}
         stopped_by = self._reason_to_go_on(snapshot)
         outputs.write_summary(
             snapshot,
@@ -277,6 +280,9 @@ class Run:
             spent=self._spent,
         )
         outputs.tell(log)
+        translating = self._translating
+        wanted = translating.wanted if translating else []
+        is_open = stopped_by is not None or self._plan.settings.reparse
         state = "stopped" if stopped_by else "finished"
         log.record(state, **asdict(snapshot), stopped_by=str(stopped_by or "") or None)
         facts.end(state=state, why=stopped_by)
@@ -284,8 +290,9 @@ class Run:
             folder=self._folder,
             snapshot=snapshot,
             written=written,
-            failed_translations=self._translating.failed if self._translating else 0,
-            missing_translations=sum(each.missing for each in coverage.values()),
+            failed_translations=translating.failed if translating else 0,
+            missing_translations=sum(each.missing for each in wanted),
+            unasked_translations=sum(each.unasked for each in wanted) if is_open else 0,
             stopped_by=stopped_by,
             goes_on=not self._lacks_answers,
         )
@@ -311,7 +318,6 @@ class Run:
         """The run at this moment."""
         engine, generation, translating = self._engine, self._generation, self._translating
         tally = generation.tally if generation else Tally()
-        coverage = translating.coverage if translating else {}
         return Snapshot(
             total=generation.total if generation else None,
             read=tally.read,
@@ -321,7 +327,7 @@ class Run:
             empty=tally.empty,
             restored=tally.restored,
             pairs=tally.pairs,
-            translated={code: each.translated for code, each in coverage.items()},
+            translated=translating.translated if translating else {},
             sent=engine.counts.sent if engine else 0,
             retried=engine.counts.retried if engine else 0,
             rate_limited=engine.counts.rate_limited if engine else 0,
@@ -333,23 +339,6 @@ class Run:
             cost=self._spent.cost if self._priced else None,
             seconds=time.monotonic() - self._began,
         )
-
-    def _languages(self) -> tuple[str, ...]:
-        """The targets of translation: those asked for, else all that make sense."""
-        plan, asked = self._plan, self._plan.settings.languages
-        if plan.dataset.free_text:
-            return ()
-        if asked is not None:
-            return choose_languages(asked)
-        if plan.settings.reparse:
-            return choose_languages(",".join(read_run_file(self._folder)["languages"]) or "none")
-        if plan.is_local:
-            self._observer.notice(
-                "--languages none: the embedded model is too small to translate; "
-                "name languages to have it try"
-            )
-            return ()
-        return TARGETS
 
     def _shape(
         self, deployments: tuple[Deployment, ...], response_format: bytes | None

@@ -272,7 +272,10 @@ def translations(place: Place) -> list[Any]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_one_signal_while_translating(place: Place, number: signal.Signals) -> None:
-    """Translations in flight are awaited and stand in the files; the rest is asked later, once."""
+    """Translations in flight are awaited and stand in the files; the rest is asked later, once.
+
+    By the same command, as it says: `--redo` is for what was asked in vain.
+    """
     with started(place) as process:
         wait_for(lambda: len(translations(place)) >= 2)
         process.send_signal(number)
@@ -285,6 +288,10 @@ def test_one_signal_while_translating(place: Place, number: signal.Signals) -> N
     assert set(place.seen()) == kept < UNITS
     german = orjson.loads((place.folder / "PH_instructions_de.json").read_bytes())["data"]
     assert len(german) == len(translations(place))
+    pairs = orjson.loads((place.folder / "PH_instructions.json").read_bytes())["data"]
+    left = 2 * (len(pairs) - len(german))
+    assert f"{left} translations are still to be asked for: the same command does that" in err
+    assert "--redo" not in err
     assert place.run().exit_status == 0
     assert place.seen() == Counter(UNITS)
 
