@@ -69,11 +69,11 @@ class Progress:
 class Translating:
     """Asks for translations, checks them and asks again for those that fail.
 
-    `languages` are codes. What the journal has in those that are `left_out` is read as well, nothing
+    `languages` are codes. What the journal has in those that are `left_out` is read too, nothing
     is asked for them, and what they lack isn't counted as failed.
 
     `max_reasks` bounds how often one pair in one language is asked again; `redo` names the outcomes
-    of earlier sittings that don't count as tries: what they didn't give is asked for once more, what
+    of earlier sittings that don't count as tries: what they didn't give is asked for again, what
     they gave stays. `send=False` asks nothing. `failed` counts pairs that lack a language because
     its request was given up, once for each.
     """
