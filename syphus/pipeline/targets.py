@@ -22,7 +22,7 @@ def choose_targets(plan: Plan, observer: Observer) -> tuple[str, ...]:
         return choose_languages(asked)
     if plan.settings.reparse:
         earlier = read_run_file(plan.settings.folder)
-        return choose_languages(",".join(earlier["languages"]) or "none")
+        return choose_languages(",".join(earlier.get("languages", ())) or "none")
     if plan.is_local:
         observer.notice(
             "--languages none: the embedded model is too small to translate; "
