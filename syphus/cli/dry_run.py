@@ -34,9 +34,9 @@ def show_preview(plan: Plan) -> None:
     if not found.prompt_tokens:
         lines.append("generation  nothing: the data set brings its pairs")
     else:
+        shared = found.prefix_tokens
         lines += [
-            f"prompt      {found.prompt_tokens} tokens, {found.prefix_tokens} of each request "
-            "shared",
+            f"prompt      {found.prompt_tokens} tokens, {shared} of each request shared",
             f"completion  {found.completion_tokens} tokens if replies are as long as the examples",
             f"            {found.most_completion_tokens} at most",
         ]
@@ -54,10 +54,10 @@ def _describe_translation(found: Preview) -> list[str]:
         return ["translation none"]
     cost = "" if not found.translation_cost else f", ${found.translation_cost:.4f}"
     guess = "" if not found.prompt_tokens else " if pairs are like those of the examples"
+    tokens = f"{usual.prompt} tokens of prompt, {usual.completion} of completion"
     return [
         f"translation {usual.requests} requests into {', '.join(found.languages)}",
-        f"            {usual.prompt} tokens of prompt, {usual.completion} of completion{cost}"
-        f"{guess}",
+        f"            {tokens}{cost}{guess}",
         f"            {most.prompt} and {most.most_completion} at most",
     ]
 
