@@ -100,7 +100,7 @@ class Run:
             left_out = find_left_out(self._plan, languages)
             journals = await self._open_journals(folder, languages, stack)
             self._count_spent(journals, deployments, models=models_of(facts.earlier))
-            facts.begin(shape, deployments, languages, self._observer)
+            facts.begin(shape, deployments, languages, journals["generate"].index.whole_bytes)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
             translating = self._make_translating(journals, deployments, shape, languages, left_out)
@@ -319,7 +319,7 @@ class Run:
         engine, generation, translating = self._engine, self._generation, self._translating
         tally = generation.tally if generation else Tally()
         return Snapshot(
-            total=generation.total if generation else None,
+            total=generation.total if generation else self._plan.size,
             read=tally.read,
             valid=tally.valid,
             invalid=tally.invalid,

@@ -39,6 +39,7 @@ class RunFacts:
         self._folder = folder
         self._plan = plan
         self._snapshot = snapshot
+        self._observer = observer
         self._facts: dict[str, Any] = {}
         self.earlier = _read_earlier(folder, observer)
         name = plan.settings.name
@@ -64,15 +65,21 @@ class RunFacts:
         shape: RequestShape,
         deployments: Iterable[Deployment],
         languages: Iterable[str],
-        observer: Observer,
+        journal_bytes: int,
     ) -> None:
-        """Writes what this sitting is about, and says what differs from the last one."""
+        """Writes what this sitting is about, and says what differs from the last one.
+
+        `journal_bytes` is the size of the first stage's journal: where a model or a prompt changes,
+        what stands there isn't an answer to what is asked now (`counted_from`).
+        """
         plan, settings = self._plan, self._plan.settings
         prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
+        counted_from = self.earlier.get("counted_from", 0)
         for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
             if self.earlier.get(what, value) != value:
+                counted_from = journal_bytes
                 named = f" ({self.earlier[what]}, now {value})" if what == "model" else ""
-                observer.notice(
+                self._observer.notice(
                     f"the {what.removesuffix('_hash')} has changed since the last time{named}: all "
                     "is asked anew, the files will hold the new answers; what was answered before "
                     "stays in the journal alone"
@@ -89,6 +96,7 @@ class RunFacts:
             "model": shape.model,
             "response_format": (shape.response_format or b"").decode(),
             "prompt_hash": prompt_hash,
+            "counted_from": counted_from,
             "languages": list(languages),
             "settings": settings.model_dump(mode="json", exclude={"deployments", "base_url"}),
             "deployments": [
