@@ -83,6 +83,7 @@ class Run:
         Raises InputError or JournalError where nothing could be sent, StoppedEarly at a stop while
         models were looked for, JournalWriteFailed where the disk's state is unknown.
         """
+        self._refuse_missing_run()
         folder = make_folder(self._folder)
         async with AsyncExitStack() as stack:
             stack.enter_context(run_lock(folder))
@@ -134,6 +135,14 @@ class Run:
             )
             return await self._finish(outputs, facts, log)
 
+    def _refuse_missing_run(self) -> None:
+        """What goes on with an earlier run makes no folder where there is none."""
+        settings, journal = self._plan.settings, self._folder / "journal" / "generate.jsonl"
+        if settings.redo is not None and not journal.exists():
+            raise SettingsError(f"--redo: there is no run in {self._folder}")
+        if settings.reparse and not read_run_file(self._folder):
+            raise SettingsError(f"--reparse: there is no run in {self._folder}")
+
     async def _open_deployments(
         self, stack: AsyncExitStack
     ) -> tuple[tuple[Deployment, ...], bytes | None]:
@@ -151,9 +160,6 @@ class Run:
         languages: tuple[str, ...],
         stack: AsyncExitStack,
     ) -> dict[Stage, StageJournal]:
-        redo = self._plan.settings.redo
-        if redo is not None and not (folder / "generate.jsonl").exists():
-            raise SettingsError(f"--redo: there is no run in {self._folder}")
         stages: list[Stage] = ["generate"]
         if languages or (folder / "translate.jsonl").exists():
             stages.append("translate")
@@ -347,9 +353,8 @@ class Run:
         plan = self._plan
         if plan.keeps_answers:
             earlier = read_run_file(self._folder)
-            if "model" not in earlier:
-                what = "--reparse" if plan.settings.reparse else "translate"
-                raise SettingsError(f"{what}: there is no run in {self._folder}")
+            if not earlier:
+                raise SettingsError(f"translate: there is no run in {self._folder}")
             return RequestShape(
                 model=earlier["model"],
                 sampling=plan.sampling,

@@ -7,6 +7,7 @@ import hashlib
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syphus._version import __version__
@@ -15,7 +16,6 @@ from syphus.export.run_file import read_run_file, refresh_run_file, write_run_fi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from syphus.core.deployments import Deployment
     from syphus.core.errors import SyphusError
@@ -84,6 +84,12 @@ class RunFacts:
                     "is asked anew, the files will hold the new answers; what was answered before "
                     "stays in the journal alone"
                 )
+        if _queries_of(plan, self.earlier.get("settings", {})) != _queries_of(plan, None):
+            self._observer.notice(
+                "the slice or the annotation file has changed since the last time: the files will "
+                "hold these queries alone; answers to others stay in the journal, at no cost when "
+                "they are asked for again"
+            )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._facts = {
             "name": settings.name,
@@ -147,6 +153,16 @@ class RunFacts:
             "seconds": self.seconds,
             "counts": counts,
         }
+
+
+def _queries_of(plan: Plan, told: Mapping[str, Any] | None) -> list[object]:
+    """What chooses the queries: as an earlier sitting was told, or this one."""
+    now = plan.settings.model_dump(mode="json")
+    told = now if told is None else {**now, **told}
+    sample = (told["random_sample"], told["seed"]) if told["random_sample"] else ()
+    path = told["query_inputs_path"] or type(plan.dataset).query_inputs_path
+    end = None if told["slice_end"] == -1 else told["slice_end"]
+    return [told["slice_start"], end, sample, Path(str(path))]
 
 
 def _read_earlier(folder: Path, observer: Observer) -> dict[str, Any]:

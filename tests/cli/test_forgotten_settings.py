@@ -101,3 +101,31 @@ def test_the_default_model_takes_over_no_run_of_another(
         assert way in line
     assert desk.call("run", *NAME, "--model", "gpt-4o-mini", "--dry_run").status == 0
     assert desk.call("run", *NAME, "--output_dir", "other", "--dry_run").status == 0
+
+
+def test_other_queries_in_the_same_folder_are_told(desk: Any, server: ScriptedServer) -> None:
+    """Their files hold them alone, which isn't what one who adds a slice expects."""
+    told = "the files will hold these queries alone"
+    command = ("run", *NAME, *reach(server))
+    assert told not in desk.call(*command).err
+    assert told not in desk.call(*command, "--slice_end", -1, "--seed", 4).err
+    assert told not in desk.call(*command, "-in", "./photos.json").err
+    desk.write("others.json", [{"id": "o", "sentences": "Another photo."}])
+    for more in (("--slice_start", 2), ("--random_sample",), ("-in", "others.json")):
+        assert told in desk.call(*command, *more).err
+        assert told not in desk.call(*command, *more).err
+        assert desk.call("translate", "out", *reach(server), "--languages", "none").status == 0
+    asked = server.log.requests
+    assert told in desk.call(*command).err
+    assert server.log.requests == asked
+    assert len(desk.read("out/query_input.json")) == 5
+
+
+@pytest.mark.parametrize("flags", [("--redo", "failed"), ("--reparse",)], ids=["redo", "reparse"])
+def test_no_folder_is_made_for_a_run_that_is_not_there(
+    desk: Any, server: ScriptedServer, flags: tuple[str, ...]
+) -> None:
+    """A folder that was mistyped stays away, and can't be taken for a run's."""
+    line = refuse(desk, "run", *NAME, *reach(server), *flags)
+    assert "there is no run in out" in line
+    assert not (desk.root / "out").exists()
