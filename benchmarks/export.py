@@ -114,7 +114,7 @@ def measure_formats(scratch: Path, *, pairs: int, rounds: int) -> None:
         for kind in ("few", "many"):
             command = [*SYPHUS, "export", scratch / kind, "--format", name]
             costs[kind] = measure(command, scratch, rounds)
-        written = (scratch / "many" / "export" / name).rglob("*")
+        written = (scratch / f"many_{name}").rglob("*")
         size = sum(path.stat().st_size for path in written if path.is_file())
         peaks = {kind: middle([cost.peak for cost in found]) for kind, found in costs.items()}
         more = (peaks["many"] - peaks["few"]) / MEGABYTE

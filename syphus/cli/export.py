@@ -14,9 +14,7 @@ def export(
         Literal["mimicit", "jsonl", "parquet", "llava", "sharegpt", "chatml", "hf"],
         typer.Option("--format", help="chatml: OpenAI's fine-tuning; hf: for load_dataset."),
     ],
-    output_dir: Annotated[
-        Path | None, typer.Option("--output_dir", help="[RUN/export/FORMAT]")
-    ] = None,
+    output_dir: Annotated[Path | None, typer.Option("--output_dir", help="[RUN_FORMAT]")] = None,
     licence: Annotated[
         str | None,
         typer.Option("--license", help="For the data card of hf, e.g. cc-by-4.0. [unknown]"),

@@ -37,7 +37,7 @@ Format: TypeAlias = Literal["mimicit", "jsonl", "parquet", "llava", "sharegpt", 
 
 UNKNOWN_LICENCE = "unknown"
 PREVIOUS_TURNS = "previous_turns"
-_MARK = ".syphus_export.json"
+_MARK = ".syphus_export"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*", re.IGNORECASE)
 _STILL = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 _SHORT = re.compile(r"[^/\0]+")
@@ -55,7 +55,7 @@ class Exported:
 def export_run(
     run: Path, form: Format, *, folder: Path | None = None, licence: str | None = None
 ) -> Exported:
-    """Writes the pairs of the run in `run` as `form` into `folder` (`run`/export/`form`).
+    """Writes the pairs of the run in `run` as `form` into `folder`, or else into `<run>_<form>`.
 
     An earlier export there is replaced; `licence` stands in the data card of `hf`.
 
@@ -77,7 +77,7 @@ def export_run(
         if not editions:
             raise SettingsError(f"{run} holds no pairs: there is nothing to export")
         write = _writer(form, facts, licence or UNKNOWN_LICENCE)
-        target = folder or run / "export" / form
+        target = folder or _beside(run, form)
         mark = {"format": form, "name": facts["name"], "version": facts["dataset_version"]}
         try:
             with replacing_folder(target, mark=_MARK, facts=mark) as new:
@@ -87,6 +87,12 @@ def export_run(
             raise StoppedEarly(f"{target} can't be written: {reason}") from error
     empty = tuple(each.language for each in found if each not in editions)
     return Exported(folder=target, pairs=pairs, empty=empty)
+
+
+def _beside(run: Path, form: Format) -> Path:
+    """Not in the run's folder: whatever reads that finds the run's own files and no others."""
+    named = run if run.name not in {"", ".."} else run.resolve()
+    return named.with_name(f"{named.name}_{form}")
 
 
 def _hold(run: Path, stack: ExitStack) -> None:

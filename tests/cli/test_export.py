@@ -40,7 +40,7 @@ def test_a_run_is_exported(desk: Any, finished: Callable[..., int], form: str) -
         "in en     15 pairs",
         "in ja     15 pairs",
         "in de     15 pairs",
-        f"folder    {OUT}/export/{form}",
+        f"folder    {OUT}_{form}",
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_run_is_the_same_after_an_export(desk: Any, finished: Callable[..., in
     before = desk.read(f"{OUT}/PH_instructions.json")
     assert finished("--languages", "none") == 0
     assert desk.read(f"{OUT}/PH_instructions.json") == before
-    assert (desk.root / OUT / "export/hf/README.md").exists()
+    assert (desk.root / f"{OUT}_hf/README.md").exists()
 
 
 def test_a_stopped_run(desk: Any, finished: Callable[..., int], server: ScriptedServer) -> None:

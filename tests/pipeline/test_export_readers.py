@@ -189,7 +189,7 @@ def test_memory_does_not_grow_with_the_pairs(many: Many) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_hundred_thousand_pairs_are_read_back(many: Many, form: Format) -> None:
     """Row for row what the run's files hold, in their order, as far as the format has the field."""
-    read = READERS[form](many.run / "export" / form)
+    read = READERS[form](many.run.with_name(f"many_{form}"))
     for found, wanted in zip(read, many.rows, strict=True):
         assert found == {name: wanted[name] for name in found}
 
@@ -235,7 +235,8 @@ def test_datasets_loads_all_languages_or_one(run: Path, *, streaming: bool) -> N
 def test_datasets_loads_conversations(run: Path) -> None:
     """ShareGPT's entries make a table: each has the same fields of the same types."""
     folder = export_run(run, "sharegpt").folder
-    (folder / ".syphus_export.json").unlink()
+    (folder / ".syphus_export").unlink()
     (folder / f"{SHORT}_sharegpt_de.json").unlink()
     found = list(load_by_datasets(folder, "none"))
     assert found == json.loads((folder / f"{SHORT}_sharegpt.json").read_bytes())
+    assert {type(each["images"]) for each in found} == {list}

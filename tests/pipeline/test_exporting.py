@@ -34,10 +34,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def refuse(run: Path, form: Format = "jsonl", *, kind: type[SyphusError] = InputError) -> str:
     """The line that an export ends with; it leaves nothing behind."""
-    before = contents(run)
+    before = contents(run.parent)
     with pytest.raises(kind) as caught:
         export_run(run, form)
-    assert contents(run).keys() - {"journal/lock"} == before.keys() - {"journal/lock"}
+    assert contents(run.parent).keys() - before.keys() <= {"run/journal/lock"}
     line = str(caught.value)
     assert "\n" not in line
     assert str(run) in line
@@ -50,7 +50,7 @@ def test_the_pairs_of_each_language_are_counted(run: Path, form: Format) -> None
     done = export_run(run, form)
     assert done.pairs == {"en": 20, "de": 20}
     assert done.empty == ()
-    assert done.folder == run / "export" / form
+    assert done.folder == run.with_name(f"run_{form}")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -61,7 +61,7 @@ def test_the_same_run_gives_the_same_bytes(run: Path, form: Format) -> None:
 
 
 def test_mimicit_is_what_the_run_wrote(run: Path) -> None:
-    """The instructions to the byte; the train file of a language names its pairs only."""
+    """The instructions to the byte; each language has a train file of its own pairs."""
     path = path_of(run, "de")
     kept = [pair for pair in make_pairs(20, "de") if pair.id != name_of(7)]
     shutil.rmtree(run)
@@ -70,7 +70,7 @@ def test_mimicit_is_what_the_run_wrote(run: Path) -> None:
     for name in (path.name, path_of(run, "en").name):
         assert (folder / name).read_bytes() == (run / name).read_bytes()
     train = json.loads((folder / f"{SHORT}_train_de.json").read_bytes())
-    assert list(train) == [pair.id for pair in kept]
+    assert train == {pair.id: list(pair.related_ids) for pair in kept}
 
 
 def test_a_second_export_replaces_the_first(run: Path) -> None:
@@ -79,7 +79,15 @@ def test_a_second_export_replaces_the_first(run: Path) -> None:
     assert (folder / f"{SHORT}_llava_de.json").exists()
     write_run_file(run, {**FACTS, "languages": []})
     export_run(run, "llava")
-    assert sorted(contents(folder)) == [".syphus_export.json", f"{SHORT}_llava.json"]
+    assert sorted(contents(folder)) == [".syphus_export", f"{SHORT}_llava.json"]
+
+
+def test_the_folder_that_one_works_in(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The export stands beside the run's folder, also where that is named by a dot."""
+    (run / "deep").mkdir()
+    for name, here in ((".", run), ("..", run / "deep")):
+        monkeypatch.chdir(here)
+        assert export_run(Path(name), "jsonl").folder == run.with_name("run_jsonl")
 
 
 def test_another_folder(run: Path, tmp_path: Path) -> None:
@@ -181,8 +189,8 @@ def test_a_file_that_breaks_off(run: Path, form: Format) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(AnnotationError, match=r"PH_instructions_de.json is broken after PH_INS"):
         export_run(run, form)
-    assert contents(run / "export" / form) == before
-    assert [each.name for each in (run / "export").iterdir()] == [form]
+    assert contents(run.with_name(f"run_{form}")) == before
+    assert {each.name for each in run.parent.iterdir()} == {"run", f"run_{form}"}
 
 
 def test_a_lone_surrogate(run: Path) -> None:
@@ -263,7 +271,7 @@ def test_a_full_disk(run: Path, form: Format, monkeypatch: pytest.MonkeyPatch) -
         return fdopen(handle, *mode, **more)
 
     monkeypatch.setattr(os, "fdopen", full)
-    with pytest.raises(StoppedEarly, match=rf"export/{form} can't be written: No space left"):
+    with pytest.raises(StoppedEarly, match=rf"run_{form} can't be written: No space left"):
         export_run(run, form)
-    assert contents(run / "export" / form) == before
-    assert [each.name for each in (run / "export").iterdir()] == [form]
+    assert contents(run.with_name(f"run_{form}")) == before
+    assert {each.name for each in run.parent.iterdir()} == {"run", f"run_{form}"}
