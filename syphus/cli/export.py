@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from syphus.core.errors import StoppedEarly
+
 
 def export(
     run: Annotated[Path, typer.Argument(help="The run's folder, output_<name>_<version>.")],
@@ -23,7 +25,10 @@ def export(
     """Write a finished run's pairs, in all its languages, in another format."""
     from syphus.pipeline.exporting import export_run  # noqa: PLC0415 - not needed by --help
 
-    done = export_run(run, form, folder=output_dir, licence=licence)
+    try:
+        done = export_run(run, form, folder=output_dir, licence=licence)
+    except KeyboardInterrupt as error:
+        raise StoppedEarly("interrupted: nothing is exported, an earlier export stands") from error
     for code in done.empty:
         typer.echo(f"syphus: no pair in {code}: it is left out", err=True)
     typer.echo(f"format    {form}")

@@ -5,6 +5,7 @@ Its head is YAML, in which every text is written as JSON writes it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from syphus.core.durable import dump
@@ -12,7 +13,7 @@ from syphus.core.languages import LANGUAGES
 from syphus.export.editions import ENGLISH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # The classes that the Hub knows: more than the number before it, less than this one.
 _SIZES = {
@@ -62,55 +63,51 @@ _COLUMNS = """\
 | `rel_ins_ids` | ids of related pairs, of the same language |"""
 
 
-def data_card(
-    facts: Mapping[str, Any],
-    *,
-    files: Mapping[str, str],
-    counts: Mapping[str, int],
-    licence: str,
-) -> str:
-    """The text of `README.md`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The pairs of one language: their file, their number, and what they take."""
 
-    `facts` is what `run.json` says; `files` and `counts` are those of each language, by its code.
-    """
+    file: str
+    pairs: int
+    bytes_on_disk: int
+    bytes_in_memory: int
+
+
+def data_card(facts: Mapping[str, Any], *, parts: Mapping[str, Part], licence: str) -> str:
+    """The text of `README.md`; `facts` is what `run.json` says, `parts` by language."""
     title = _line(f"{facts['name']} {facts['dataset_version']}")
-    parts = [
-        "\n".join(("---", *_head(title, files, counts, licence), "---")),
+    sections = [
+        "\n".join(("---", *_head(title, parts, licence), "---")),
         f"# {title}",
         _ABOUT,
-        _languages(counts),
-        _LOADING.format(language=next(iter(counts))),
+        _languages(parts),
+        _LOADING.format(language=next(iter(parts))),
         _COLUMNS,
         "## How it was made",
         "\n".join(f"- {what}: {value}" for what, value in _making(facts)),
         "## Licence",
         f"`{licence}`. {_OTHER_TERMS}",
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
-def _head(
-    title: str, files: Mapping[str, str], counts: Mapping[str, int], licence: str
-) -> Iterator[str]:
-    total = sum(counts.values())
+def _head(title: str, parts: Mapping[str, Part], licence: str) -> Iterator[str]:
+    configs = {"default": list(parts.values()), **{code: [part] for code, part in parts.items()}}
     yield f"pretty_name: {_quoted(title)}"
     yield f"license: {_quoted(licence)}"
-    yield from _listed("language", counts)
-    yield from _listed("multilinguality", ["multilingual" if len(counts) > 1 else "monolingual"])
-    yield from _listed("size_categories", [_size(total)])
+    yield from _listed("language", parts)
+    yield from _listed("multilinguality", ["multilingual" if len(parts) > 1 else "monolingual"])
+    yield from _listed("size_categories", [_size(sum(part.pairs for part in parts.values()))])
     yield from _listed("task_categories", ["visual-question-answering", "image-text-to-text"])
     yield from _listed("annotations_creators", ["machine-generated"])
     yield from _listed("language_creators", ["machine-generated"])
     yield from _listed("tags", ["mimic-it", "instruction-tuning", "synthetic", "syphus"])
     yield "configs:"
-    yield from _config("default", files.values())
-    for language, file in files.items():
-        yield from _config(language, [file])
+    for name, found in configs.items():
+        yield from _config(name, found)
     yield "dataset_info:"
-    for name, count in {"default": total, **counts}.items():
-        yield f"- config_name: {_quoted(name)}"
-        yield _FEATURES
-        yield f"  splits:\n  - name: train\n    num_examples: {count}"
+    for name, found in configs.items():
+        yield from _info(name, found)
 
 
 def _listed(name: str, values: Iterable[str]) -> Iterator[str]:
@@ -119,24 +116,34 @@ def _listed(name: str, values: Iterable[str]) -> Iterator[str]:
         yield f"- {_quoted(value)}"
 
 
-def _config(name: str, files: Iterable[str]) -> Iterator[str]:
+def _config(name: str, parts: Sequence[Part]) -> Iterator[str]:
     yield f"- config_name: {_quoted(name)}"
     if name == "default":
         yield "  default: true"
     yield "  data_files:\n  - split: train\n    path:"
-    for file in files:
-        yield f"    - {_quoted(file)}"
+    for part in parts:
+        yield f"    - {_quoted(part.file)}"
+
+
+def _info(name: str, parts: Sequence[Part]) -> Iterator[str]:
+    """What `load_dataset` checks and tells; it warns of a card without one of these fields."""
+    pairs = sum(part.pairs for part in parts)
+    in_memory = sum(part.bytes_in_memory for part in parts)
+    yield f"- config_name: {_quoted(name)}\n{_FEATURES}"
+    yield f"  splits:\n  - name: train\n    num_bytes: {in_memory}\n    num_examples: {pairs}"
+    yield f"  download_size: {sum(part.bytes_on_disk for part in parts)}"
+    yield f"  dataset_size: {in_memory}"
 
 
 def _size(total: int) -> str:
     return next((name for bound, name in _SIZES.items() if total < bound), _LARGEST)
 
 
-def _languages(counts: Mapping[str, int]) -> str:
+def _languages(parts: Mapping[str, Part]) -> str:
     rows = ["| language | pairs |", "|---|---|"]
-    for code, count in counts.items():
+    for code, part in parts.items():
         name = "English" if code == ENGLISH else LANGUAGES[code].name
-        rows.append(f"| {name} (`{code}`) | {count:,} |")
+        rows.append(f"| {name} (`{code}`) | {part.pairs:,} |")
     return "\n".join(rows)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syphus.core.durable import replacing, sync_folder
-from syphus.export.data_card import data_card
+from syphus.export.data_card import Part, data_card
 from syphus.export.parquet import parquet_file
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from syphus.export.editions import Edition
-
-DATA = "data"
 
 
 def write_hf(
@@ -30,15 +28,20 @@ def write_hf(
 
     Raises SettingsError where pyarrow isn't installed.
     """
-    data = folder / DATA
+    data = folder / "data"
     data.mkdir()
-    counts = {}
+    parts = {}
     for edition in editions:
-        with parquet_file(data / f"{edition.language}.parquet") as table:
-            counts[edition.language] = table.add(edition)
+        file = data / f"{edition.language}.parquet"
+        with parquet_file(file) as table:
+            pairs = table.add(edition)
+        parts[edition.language] = Part(
+            file=f"{data.name}/{file.name}",
+            pairs=pairs,
+            bytes_on_disk=file.stat().st_size,
+            bytes_in_memory=table.size,
+        )
     sync_folder(folder)
-    files = {language: f"{DATA}/{language}.parquet" for language in counts}
     with replacing(folder / "README.md") as card:
-        text = data_card(facts, files=files, counts=counts, licence=licence)
-        card.write(text.encode("utf-8", "replace"))
-    return counts
+        card.write(data_card(facts, parts=parts, licence=licence).encode("utf-8", "replace"))
+    return {language: part.pairs for language, part in parts.items()}

@@ -30,23 +30,27 @@ def write_parquet(folder: Path, editions: Iterable[Edition], *, short: str) -> d
 
 
 class ParquetTable:
-    """Adds editions to a file; a row group ends at 4,096 rows or 8 million characters."""
+    """Adds editions to a file; a row group ends at 4,096 rows or 8 million characters.
+
+    `size` is what the rows so far take in memory as Arrow has them, in bytes.
+    """
 
     def __init__(self, arrow: ModuleType, writer: Any) -> None:
         self._arrow = arrow
         self._writer = writer
+        self.size = 0
 
     def add(self, edition: Edition) -> int:
         """Adds all pairs of one language; gives their number."""
-        count = size = 0
+        count = characters = 0
         rows: list[dict[str, Any]] = []
         for pair in edition.pairs():
             rows.append(row(edition.language, pair))
-            size += len(pair.instruction) + len(pair.answer)
+            characters += len(pair.instruction) + len(pair.answer)
             count += 1
-            if len(rows) >= _GROUP_ROWS or size >= _GROUP_CHARACTERS:
+            if len(rows) >= _GROUP_ROWS or characters >= _GROUP_CHARACTERS:
                 self._write(rows)
-                rows, size = [], 0
+                rows, characters = [], 0
         if rows:
             self._write(rows)
         return count
@@ -54,7 +58,9 @@ class ParquetTable:
     def _write(self, rows: list[dict[str, Any]]) -> None:
         schema = self._writer.schema
         columns = [[each[name] for each in rows] for name in schema.names]
-        self._writer.write_batch(self._arrow.record_batch(columns, schema=schema))
+        batch = self._arrow.record_batch(columns, schema=schema)
+        self._writer.write_batch(batch)
+        self.size += batch.nbytes
 
 
 @contextmanager

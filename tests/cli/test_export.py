@@ -11,10 +11,16 @@ import orjson
 import pytest
 
 from syphus.cli.app import run_app
+from syphus.export.editions import Edition
 from syphus.testing import Fault, Script, ScriptedServer
 
 OUT = "output_Photos.photos_v1"
 FORMATS = ("mimicit", "jsonl", "parquet", "llava", "sharegpt", "chatml", "hf")
+
+
+def interrupt(*_: object) -> None:
+    """What Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -107,6 +113,19 @@ def test_what_cannot_be_exported(desk: Any, arguments: tuple[str, ...]) -> None:
     assert done.out == ""
     assert done.err.count("\n") == 1
     assert done.err.startswith("syphus: ")
+
+
+def test_an_interrupted_export(
+    desk: Any, finished: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says that the earlier export stands, with status 3."""
+    assert finished("--languages", "none") == 0
+    assert desk.call("export", OUT, "--format", "jsonl").status == 0
+    monkeypatch.setattr(Edition, "pairs", interrupt)
+    done = desk.call("export", OUT, "--format", "jsonl")
+    assert (done.status, done.out, done.err.count("\n")) == (3, "", 1)
+    assert "stands" in done.err
+    assert (desk.root / f"{OUT}_jsonl/PH.jsonl").exists()
 
 
 def test_an_export_loads_only_what_its_format_needs() -> None:

@@ -7,16 +7,20 @@ from typing import Any
 import pytest
 from huggingface_hub import DatasetCard
 
-from syphus.export.data_card import data_card
+from syphus.export.data_card import Part, data_card
 from tests.pipeline.finished_run import FACTS
 
-FILES = {"en": "data/en.parquet", "zh": "data/zh.parquet"}
-COUNTS = {"en": 12_345, "zh": 12_000}
+PARTS = {
+    code: Part(
+        file=f"data/{code}.parquet", pairs=pairs, bytes_on_disk=pairs * 2, bytes_in_memory=pairs * 7
+    )
+    for code, pairs in (("en", 12_345), ("zh", 12_000))
+}
 
 
 def make_card(licence: str = "cc-by-4.0", **facts: Any) -> tuple[dict[str, Any], str]:
     """The head and the text of a card."""
-    text = data_card({**FACTS, **facts}, files=FILES, counts=COUNTS, licence=licence)
+    text = data_card({**FACTS, **facts}, parts=PARTS, licence=licence)
     card = DatasetCard(text, ignore_metadata_errors=False)
     return card.data.to_dict(), card.text
 
@@ -29,11 +33,15 @@ def test_the_head_has_what_the_hub_reads() -> None:
     assert head["size_categories"] == ["10K<n<100K"]
     assert head["multilinguality"] == ["multilingual"]
     paths = {each["config_name"]: each["data_files"][0]["path"] for each in head["configs"]}
-    assert paths == {"default": list(FILES.values()), "en": [FILES["en"]], "zh": [FILES["zh"]]}
+    files = {code: part.file for code, part in PARTS.items()}
+    assert paths == {"default": list(files.values()), "en": [files["en"]], "zh": [files["zh"]]}
     assert [each.get("default") for each in head["configs"]] == [True, None, None]
-    counts = {each["config_name"]: each["splits"] for each in head["dataset_info"]}
-    assert counts["default"] == [{"name": "train", "num_examples": 24_345}]
-    assert counts["zh"] == [{"name": "train", "num_examples": 12_000}]
+    infos = {each["config_name"]: each for each in head["dataset_info"]}
+    for name, pairs in (("default", 24_345), ("en", 12_345), ("zh", 12_000)):
+        split = {"name": "train", "num_examples": pairs, "num_bytes": pairs * 7}
+        assert infos[name]["splits"] == [split]
+        assert infos[name]["download_size"] == pairs * 2
+        assert infos[name]["dataset_size"] == pairs * 7
 
 
 def test_the_card_says_how_the_data_set_was_made() -> None:
@@ -73,6 +81,6 @@ def test_an_odd_name_breaks_no_card(name: str) -> None:
 def test_facts_of_an_older_run() -> None:
     """What `run.json` may lack isn't missed."""
     facts = {key: value for key, value in FACTS.items() if key not in {"syphus", "deployments"}}
-    text = data_card(facts, files=FILES, counts=COUNTS, licence="unknown")
+    text = data_card(facts, parts=PARTS, licence="unknown")
     assert "- model: `gpt-x`\n" in text
     assert "None" not in text

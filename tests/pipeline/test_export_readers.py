@@ -63,7 +63,7 @@ print((peak() - before) / 1024)
 
 
 def run_python(code: str, *arguments: object, **env: str) -> str:
-    """What a Python of its own prints."""
+    """What a Python of its own prints; it warns of nothing."""
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **env},
@@ -72,6 +72,8 @@ def run_python(code: str, *arguments: object, **env: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert "gnoring" not in done.stderr
+    assert "arning" not in done.stderr
     return done.stdout
 
 
