@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from syphus.core.durable import json_list
 from syphus.export.editions import file_name
+from syphus.export.relations import MOST_RELATED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,13 +23,14 @@ _PLACEHOLDER = re.compile(r"<(image|video|audio)>")
 def group_turns(pairs: Iterable[Pair], *, joined: bool) -> Iterator[list[Pair]]:
     """The conversations of a data set.
 
-    Where `joined`, related ids are the turns before: a pair that names exactly the pairs of the
-    conversation under way is its next turn. Else each pair is a conversation of its own.
+    Where `joined`, related ids are the turns before: a pair that names exactly those of the
+    conversation under way, or the last `MOST_RELATED` of them, is its next turn. Else each pair is
+    a conversation of its own.
     """
     turns: list[Pair] = []
     for pair in pairs:
-        goes_on = joined and turns and pair.related_ids == tuple(each.id for each in turns)
-        if turns and not goes_on:
+        before = tuple(each.id for each in turns[-MOST_RELATED:]) if joined else ()
+        if turns and not (before and pair.related_ids == before):
             yield turns
             turns = []
         turns.append(pair)

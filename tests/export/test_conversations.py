@@ -62,6 +62,13 @@ def test_a_pair_joins_the_conversation_whose_turns_it_names() -> None:
     assert list(group_turns([], joined=True)) == []
 
 
+def test_a_long_conversation_stays_one() -> None:
+    """A pair names a hundred related ones at most: the last hundred turns, when there are more."""
+    names = [f"n{at}" for at in range(130)]
+    talk = [pair(name, *names[max(0, at - 100) : at]) for at, name in enumerate(names)]
+    assert [len(turns) for turns in group_turns(talk, joined=True)] == [130]
+
+
 def test_the_first_turn_shows_the_images() -> None:
     """One mark for each image of the conversation, once."""
     turns = next(group_turns(TALK, joined=True))
