@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -232,6 +232,15 @@ def test_datasets_loads_all_languages_or_one(run: Path, *, streaming: bool) -> N
     folder = export_run(run, "hf").folder
     found = list(load_by_datasets(folder, "none", "de", "en", streaming=streaming))
     assert found == source(run, ("en", "de", "de", "en"))
+
+
+def test_datasets_takes_no_older_export_from_its_cache(tmp_path: Path) -> None:
+    """A second export is read also where it has as many pairs, as long as those of the first."""
+    for word in ("cat", "dog"):
+        pairs = [replace(pair, answer=word) for pair in make_pairs(3)]
+        run = make_run(tmp_path / word / "run", {"en": pairs})
+        folder = export_run(run, "hf", folder=tmp_path / "same").folder
+        assert [row["answer"] for row in load_by_datasets(folder, "none")] == [word] * 3
 
 
 def test_datasets_loads_conversations(run: Path) -> None:
