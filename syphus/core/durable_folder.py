@@ -19,6 +19,9 @@ from syphus.core.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# What tempfile puts into its names.
+_RANDOM = "[a-z0-9_]" * 8
+
 
 @contextmanager
 def replacing_folder(path: Path, *, mark: str, facts: Mapping[str, object]) -> Iterator[Path]:
@@ -55,7 +58,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 def _remove_leftovers(path: Path) -> None:
     """Removes what calls that were killed left beside `path`."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{_RANDOM}.part"):
         shutil.rmtree(left, ignore_errors=True)
 
 

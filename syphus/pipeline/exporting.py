@@ -77,7 +77,7 @@ def export_run(
         if not editions:
             raise SettingsError(f"{run} holds no pairs: there is nothing to export")
         write = _writer(form, facts, licence or UNKNOWN_LICENCE)
-        target = folder or _beside(run, form)
+        target = _named(folder) if folder else _beside(run, form)
         mark = {"format": form, "name": facts["name"], "version": facts["dataset_version"]}
         try:
             with replacing_folder(target, mark=_MARK, facts=mark) as new:
@@ -91,8 +91,13 @@ def export_run(
 
 def _beside(run: Path, form: Format) -> Path:
     """Not in the run's folder: whatever reads that finds the run's own files and no others."""
-    named = run if run.name not in {"", ".."} else run.resolve()
+    named = _named(run)
     return named.with_name(f"{named.name}_{form}")
+
+
+def _named(folder: Path) -> Path:
+    """`.` and `..` by their names, for a folder is replaced under its name."""
+    return folder.resolve() if folder.name in {"", ".."} else folder
 
 
 def _hold(run: Path, stack: ExitStack) -> None:

@@ -73,10 +73,11 @@ def test_the_old_folder_comes_back_where_the_new_one_is_refused(
 
 def test_the_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     """Those of this folder, and of no other."""
-    for name in (".out.abc.part", ".other.abc.part"):
+    others = [".other.abcdefgh.part", ".out.more.abcdefgh.part", ".out.part"]
+    for name in (".out.abcd_123.part", *others):
         (tmp_path / name / "out").mkdir(parents=True)
     fill(tmp_path / "out", a="1")
-    assert names(tmp_path) == [".other.abc.part", "out"]
+    assert names(tmp_path) == [*others, "out"]
 
 
 def test_the_files_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:

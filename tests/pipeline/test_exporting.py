@@ -88,6 +88,10 @@ def test_the_folder_that_one_works_in(run: Path, monkeypatch: pytest.MonkeyPatch
     for name, here in ((".", run), ("..", run / "deep")):
         monkeypatch.chdir(here)
         assert export_run(Path(name), "jsonl").folder == run.with_name("run_jsonl")
+    (run.parent / "empty").mkdir()
+    monkeypatch.chdir(run.parent / "empty")
+    assert export_run(run, "jsonl", folder=Path()).folder == run.parent / "empty"
+    assert (run.parent / "empty" / f"{SHORT}.jsonl").exists()
 
 
 def test_another_folder(run: Path, tmp_path: Path) -> None:
