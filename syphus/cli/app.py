@@ -10,6 +10,7 @@ import typer
 
 from syphus._version import __version__
 from syphus.cli.cancel import cancel
+from syphus.cli.convert import convert
 from syphus.cli.datasets import datasets
 from syphus.cli.run import run
 from syphus.cli.status import status
@@ -77,6 +78,7 @@ def make_app() -> typer.Typer:
     app.command()(datasets)
     app.command()(status)
     app.command()(cancel)
+    app.command()(convert)
     return app
 
 
