@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENCRYPTED = 0x1
+# Compression gains next to nothing on video.
+_MOST_TIMES = 20
 MOST_ENTRY_BYTES = 1 << 28
 """More is no image: 256 MB of it would have to be held in memory."""
 
@@ -37,9 +39,9 @@ class Entry:
         return self.info.file_size
 
     @property
-    def crc(self) -> int:
-        """The checksum of the content."""
-        return self.info.CRC
+    def stamp(self) -> str:
+        """What changes with the content, or the place."""
+        return f"{self.info.CRC}-{self.info.header_offset}"
 
     @property
     def is_encrypted(self) -> bool:
@@ -53,7 +55,12 @@ class Entry:
         return io.BytesIO(self.archive.read(self.info))
 
     def copy(self, place: Path) -> None:
-        """Writes the content to a file whose name isn't the entry's."""
+        """Writes the content to a file whose name isn't the entry's.
+
+        Raises Unreadable where it would unpack to what no video does.
+        """
+        if self.size > max(MOST_ENTRY_BYTES, _MOST_TIMES * self.info.compress_size):
+            raise Unreadable(f"unpacks to {self.size} bytes from {self.info.compress_size}")
         with self.archive.open(self.info) as packed, place.open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
 

@@ -192,9 +192,8 @@ class _Conversion:
             spilled.clear()
             make_shards(self._folder, spool.closed_segments())
 
-        with closing(
-            in_order(work.convert, sources, threads=self._settings.num_threads)
-        ) as results:
+        def append_all(results: Iterator[tuple[Source, Outcome]]) -> None:
+            nonlocal committed, told
             for source, outcome in results:
                 waiting.append(done_line(self._append(source, outcome, spool)))
                 if outcome.spilled is not None:
@@ -207,6 +206,14 @@ class _Conversion:
                     told = now
                     self._tally.tell()
             commit()
+
+        with closing(
+            in_order(work.convert, sources, threads=self._settings.num_threads)
+        ) as results:
+            try:
+                append_all(results)
+            finally:
+                work.stop()
 
     def _append(self, source: Source, outcome: Outcome, spool: Spool) -> Done:
         """Puts down the records whose ids no earlier file has."""

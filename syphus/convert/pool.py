@@ -19,7 +19,7 @@ def in_order(
 ) -> Generator[tuple[Given, Result]]:
     """Each item with what `work` makes of it; `items` is read three times `threads` ahead.
 
-    Closing the generator starts nothing more and doesn't wait for what is under way.
+    Closing the generator starts nothing more and waits for what is under way.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="convert")
     under_way: deque[tuple[Given, Future[Result]]] = deque()
@@ -33,4 +33,4 @@ def in_order(
             given, future = under_way.popleft()
             yield given, future.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)

@@ -162,7 +162,7 @@ class Listing:
             else:
                 whole = (*parts[:-1], *inner)
                 yield from self._placed(
-                    whole, file=within, stamp=f"{stamp}-{entry.crc}", entry=entry
+                    whole, file=within, stamp=f"{stamp}-{entry.stamp}", entry=entry
                 )
         if encrypted:
             yield _problem(file, f"{encrypted} of its entries are encrypted", stamp=stamp)

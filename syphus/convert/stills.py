@@ -97,7 +97,8 @@ def _flatten(image: Image) -> Image:
         return image
     if image.mode.startswith("I;16"):
         # 16 bits of grey, which Pillow would clip at 255.
-        return image.point([level >> 8 for level in range(1 << 16)], "L").convert("RGB")
+        upper = image.convert("I").point([level >> 8 for level in range(1 << 16)], "L")
+        return upper.convert("RGB")
     if image.has_transparency_data:
         seen = image.convert("RGBA")
         white = pillow.new("RGB", image.size, "white")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 from binascii import b2a_base64
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import IO, TYPE_CHECKING
 
 from syphus.convert.frames import read_frames
@@ -20,7 +21,7 @@ from syphus.core.durable import dump
 from syphus.core.image_ids import frame_name, image_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from syphus.convert.gate import PixelGate
@@ -52,6 +53,11 @@ class Work:
         self._settings = settings
         self._gate = gate
         self._folder = folder
+        self._is_stopped = Event()
+
+    def stop(self) -> None:
+        """Has every thread leave the video that it is at."""
+        self._is_stopped.set()
 
     def convert(self, source: Source) -> Outcome:
         """What the source gives. Raises OSError only where records can't be kept."""
@@ -81,32 +87,31 @@ class Work:
             with finished.open("rb") as file:
                 return Outcome(count=sum(1 for _ in file), spilled=finished)
         count, problem = 0, None
-        with place.open("wb", buffering=1 << 18) as file:
-            frames = self._encoded(source)
+        with place.open("wb", buffering=1 << 18) as file, closing(self._encoded(source)) as frames:
             while True:
                 try:
                     image = next(frames, None)
                 except Exception as error:  # noqa: BLE001 - decoders raise whatever damage makes them
                     problem = explain(error)
                     break
-                if image is None:
+                if image is None or self._is_stopped.is_set():
                     break
                 name = frame_name(source.name, count, digits=self._settings.recipe.digits)
                 file.write(record(image_id(self._settings.short, name), image))
                 count += 1
             file.flush()
             os.fsync(file.fileno())
+        if self._is_stopped.is_set():
+            return Outcome(problem="was left")
         if not count:
             place.unlink()
             return Outcome(problem=problem or "has no frame")
         if problem is not None:
-            return Outcome(
-                count=count, spilled=place, problem=f"{problem}; {count} frames are kept"
-            )
+            return Outcome(count=count, spilled=place, problem=f"{problem}; frames kept: {count}")
         place.replace(finished)
         return Outcome(count=count, spilled=finished)
 
-    def _encoded(self, source: Source) -> Iterator[bytes]:
+    def _encoded(self, source: Source) -> Generator[bytes]:
         with self._on_disk(source) as path:
             for frame in read_frames(path, self._settings):
                 with self._gate.holding(frame.width * frame.height):

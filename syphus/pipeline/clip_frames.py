@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from syphus.core.errors import AnnotationError
+from syphus.core.reading import read_json
 from syphus.export.instructions import InstructionsMeta, instructions_file, read_instructions
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def _read_meta(path: Path) -> InstructionsMeta:
     try:
         head: Any = orjson.loads(first + b"}")
     except orjson.JSONDecodeError:
-        head = orjson.loads(path.read_bytes())
+        head = {}
+    if "meta" not in head:  # another program laid the file out
+        head = read_json(path)
     meta = head.get("meta") or {}
     return InstructionsMeta(
         **{name: str(meta.get(name, "")) for name in ("version", "time", "author")}
