@@ -54,12 +54,15 @@ def read_frames(path: Path, settings: ConvertSettings) -> Iterator[Image]:
         is_due = _choose(rate, settings)
         begin = float((stream.start_time or 0) * (stream.time_base or 0))
         end = 0.0
-        for frame in container.decode(stream):
-            check_pixels(frame.width, frame.height, settings.most_pixels)
-            time = None if frame.time is None else frame.time - begin
-            end = max(end, time or 0.0)
-            if is_due(time):
-                yield _upright(frame)
+        try:
+            for frame in container.decode(stream):
+                check_pixels(frame.width, frame.height, settings.most_pixels)
+                time = None if frame.time is None else frame.time - begin
+                end = max(end, time or 0.0)
+                if is_due(time):
+                    yield _upright(frame)
+        except av.FFmpegError as error:
+            raise Unreadable(f"is damaged after {end:.1f} s: {error.strerror}") from None
         _check_end(end, _duration(container, stream))
 
 

@@ -8,6 +8,7 @@ it decodes, resizes and encodes.
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
@@ -30,18 +31,24 @@ _SPARE = 3
 
 @contextmanager
 def pillow_in_use() -> Iterator[None]:
-    """Pillow's own bound on pixels, which only warns up to its double, gives way to ours."""
+    """Pillow's own bound on pixels, which only warns up to its double, gives way to ours.
+
+    What it warns and logs about single images would stand between our lines.
+    """
     from PIL import Image  # noqa: PLC0415 - an extra
 
     Image.init()
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
+    silence = logging.NullHandler()
+    logging.getLogger("PIL").addHandler(silence)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
+        logging.getLogger("PIL").removeHandler(silence)
 
 
 def convert_still(content: IO[bytes], settings: ConvertSettings, gate: PixelGate) -> bytes:

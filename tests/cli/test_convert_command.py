@@ -116,6 +116,17 @@ def test_wrong_input(desk: Any, photos: Path, flags: tuple[str, str], said: str)
     assert "Traceback" not in done.err
 
 
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    """The command and its room load without the packages of the extras."""
+    program = """
+import sys
+import syphus.cli.app, syphus.convert.conversion, syphus.convert.clips, syphus.pipeline.converting
+sys.exit(bool({"PIL", "av", "pyarrow"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize(("missing", "extra"), [("PIL", "images"), ("pyarrow", "formats")])
 def test_a_missing_package_is_named(
     desk: Any, photos: Path, monkeypatch: Any, missing: str, extra: str
