@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SOME_BROKEN = 4
 _MOST_PIXELS = 89_478_485
 _LARGEST_SIDE = 8192
-_SHORT = re.compile(r"[A-Za-z0-9]{1,32}")
+_SHORT = re.compile(r"[A-Za-z0-9_]{1,32}")
 
 
 def convert(
@@ -140,7 +140,7 @@ def _read_size(text: str) -> tuple[int, int] | None:
 
 def _check_short(short: str) -> str:
     if not _SHORT.fullmatch(short):
-        raise SettingsError(f"--short {short}: wants letters and digits")
+        raise SettingsError(f"--short {short}: wants letters, digits and underscores")
     return short
 
 

@@ -24,13 +24,22 @@ class Recipe:
     frames_per_clip: int | None = None
 
 
+_COCO = Recipe(short="LA")
+_FUNQA = Recipe(short="FunQA")
+
 RECIPES = {
     "2d.General": Recipe(short="G"),
-    "2d.Llava": Recipe(short="LA"),
+    "2d.LACONV": _COCO,
+    "2d.LADD": _COCO,
+    "2d.Llava": _COCO,
     "3d.SceneNavigation": Recipe(short="SN", rule=by_scene),
     "change.CocoGeneralDifference": Recipe(short="CGD"),
+    "change.CocoSpotTheDifference": Recipe(short="CGD"),
     "change.SpotTheDifference": Recipe(short="SD", rule=by_spot_pair),
     "fpv.EGO4D": Recipe(short="E4D", digits=8, whole_rate=True),
+    "funqa.FunQADialogue": _FUNQA,
+    "funqa.FunQAMultipleChoice": _FUNQA,
+    "funqa.FunQATranslation": _FUNQA,
     "video.DenseCaptions": Recipe(short="DC", whole_rate=True),
     "video.TVCaptions": Recipe(short="TVC", rule=by_show, frames_per_clip=16),
     "video.VisualStoryTelling": Recipe(short="VST"),

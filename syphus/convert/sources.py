@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -221,11 +220,25 @@ def is_hidden(name: str) -> bool:
 
 
 def _sample(sources: Iterable[Source], most: int) -> Iterator[Source]:
-    """Of each clip every n-th frame from the middle of the first n on, n being an even share."""
-    for clip, group in groupby(sources, key=lambda source: source.clip):
-        frames = list(group)
-        stride = max(1, len(frames) // most) if clip is not None else 1
-        yield from frames[stride // 2 :: stride]
+    """Of each clip every n-th frame from the middle of the first n on, n being an even share.
+
+    A problem among them stands before the frames of its clip.
+    """
+    frames: list[Source] = []
+    for source in sources:
+        if source.kind == "problem":
+            yield source
+            continue
+        if frames and (source.clip is None or source.clip != frames[0].clip):
+            yield from _evenly(frames, most)
+            frames = []
+        frames.append(source)
+    yield from _evenly(frames, most)
+
+
+def _evenly(frames: list[Source], most: int) -> list[Source]:
+    stride = max(1, len(frames) // most)
+    return frames[stride // 2 :: stride]
 
 
 def _problem(file: str, problem: str, *, stamp: str = "") -> Source:

@@ -10,7 +10,9 @@ import pytest
 
 from syphus.convert.recipes import RECIPES, find_recipe
 from syphus.convert.sources import Listing, natural
-from syphus.plugins.find import find_dataset
+from syphus.core.image_ids import image_id
+from syphus.core.records import Query
+from syphus.plugins.find import load_dataset
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,19 +73,29 @@ def test_files_that_are_no_part_of_a_data_set(tmp_path: Path) -> None:
 def test_sixteen_frames_of_a_clip_are_taken_evenly(tmp_path: Path) -> None:
     """Of 50 frames every third, from the second on, as MIMIC-IT samples TV captions."""
     touch(tmp_path, *(f"bbt_frames/clip/{at:05d}.jpg" for at in range(50)))
-    names = [name for _, name in listed(tmp_path, "video.TVCaptions")]
-    assert names == [f"bbt_clip_{at:05d}" for at in range(1, 50, 3)]
+    (tmp_path / "bbt_frames/clip/00030.jpg.png").touch()
+    touch(tmp_path, "bbt_frames/next/1.jpg", "loose.jpg")
+    empty, *found = listed(tmp_path, "video.TVCaptions")
+    assert empty == ("bbt_frames/clip/00030.jpg.png", "is empty")
+    names = [name for _, name in found]
+    assert names == [*(f"bbt_clip_{at:05d}" for at in range(1, 50, 3)), "bbt_next_1"]
 
 
-def test_names_of_shipped_plugins_have_their_short_names() -> None:
-    """Where a recipe and a plugin share a name, they share the beginning of ids."""
+def test_shipped_plugins_name_images_as_their_recipes_do() -> None:
+    """Where a recipe and a plugin share a name, their ids begin alike."""
     checked = 0
     for name, recipe in RECIPES.items():
         file, class_name = name.split(".")
         path = ROOT / "datasets" / f"{file}.py"
-        if path.exists() and f"class {class_name}(" in path.read_text(encoding="utf-8"):
-            assert find_dataset(name, root=ROOT).short == recipe.short, name
-            checked += 1
+        if not path.exists() or f"class {class_name}(" not in path.read_text(encoding="utf-8"):
+            continue
+        plugin = load_dataset(name, root=ROOT, prompt_path=None, query_inputs_path=None)
+        item = next(each for each in plugin.query_inputs if each.get("sentences"))
+        text = item["sentences"]
+        text = text if isinstance(text, str) else "\n".join(text)
+        query = Query(id=str(item["id"]), source_id=str(item["id"]), text=text)
+        assert plugin.image_ids(query)[0].startswith(image_id(recipe.short, "")), name
+        checked += 1
     assert checked >= 3
 
 
