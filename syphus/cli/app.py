@@ -10,6 +10,7 @@ import typer
 
 from syphus._version import __version__
 from syphus.cli.cancel import cancel
+from syphus.cli.convert import convert
 from syphus.cli.datasets import datasets
 from syphus.cli.export import export
 from syphus.cli.run import run
@@ -79,6 +80,7 @@ def make_app() -> typer.Typer:
     app.command()(datasets)
     app.command()(status)
     app.command()(cancel)
+    app.command()(convert)
     return app
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syphus.core.errors import PromptError
+from syphus.core.image_ids import image_id
 from syphus.core.reading import read_json
 from syphus.plugins.faults import (
     Source,
@@ -130,7 +131,7 @@ class AbstractDataset(ABC):
 
     def image_ids(self, query: Query) -> Sequence[str]:
         """The ids of the images that the query's pairs belong to."""
-        return (f"{self.short}_IMG_{query.source_id}",)
+        return (image_id(self.short, query.source_id),)
 
     def ready_pairs(self, query: Query) -> Sequence[Pair] | None:  # noqa: ARG002 - for plugins
         """The pairs of a query that are there already and only want translation; None: ask."""
