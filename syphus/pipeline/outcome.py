@@ -19,7 +19,8 @@ class Outcome:
 
     `missing_translations` counts pairs that one of the languages lacks, once for each;
     `failed_translations` those of them whose request was given up, in this sitting or before.
-    `goes_on` says that the same command asks for what is missing.
+    `goes_on` says that the same command asks for what is missing. `skipped` counts the items that
+    the plugin left out, as far as the data set was read; they are no queries.
     """
 
     folder: Path
@@ -29,6 +30,7 @@ class Outcome:
     missing_translations: int
     stopped_by: SyphusError | None
     goes_on: bool = True
+    skipped: int = 0
 
     @property
     def exit_status(self) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from syphus.core.prices import Rates
     from syphus.core.records import Prefix
     from syphus.pipeline.plan import Plan
+    from syphus.plugins.skips import Skips
 
 _USUAL_COMPLETION = 300
 
@@ -25,15 +26,17 @@ _USUAL_COMPLETION = 300
 class Preview:
     """A run before it is paid for.
 
-    `messages` are those of the first query. `empty` counts queries without a text, which aren't
-    asked. `completion_tokens` is a guess: the mean length of the in-context answers for each
-    query (300 tokens where there are none); `most_completion_tokens` is max_tokens for each.
-    Costs are US dollars, None where no price is known; `most_cost` is the cost at most.
+    `messages` are those of the first query, `skips` the items that the plugin left out. `empty`
+    counts queries without a text, which aren't asked. `completion_tokens` is a guess: the mean
+    length of the in-context answers for each query (300 tokens where there are none);
+    `most_completion_tokens` is max_tokens for each. Costs are US dollars, None where no price is
+    known; `most_cost` is the cost at most.
     """
 
     model: str
     deployments: tuple[str, ...]
     messages: list[dict[str, Any]]
+    skips: Skips
     queries: int
     empty: int
     repeated: int
@@ -76,6 +79,7 @@ def preview(plan: Plan) -> Preview:
         model=model,
         deployments=tuple(each.name for each in plan.deployments) or ("local",),
         messages=first,
+        skips=plan.source.skips,
         queries=asked,
         empty=empty,
         repeated=plan.source.repeated,

@@ -37,6 +37,7 @@ from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
+from syphus.pipeline.skipped import tell_skipped
 from syphus.pipeline.stopping import Stopping
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
@@ -98,6 +99,7 @@ class Run:
             languages = self._languages()
             journals = self._open_journals(folder, deployments, languages, stack)
             facts.begin(shape, deployments, languages, self._observer)
+            tell_skipped(self._plan.source.skips, self._observer)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
             translating = self._make_translating(journals, deployments, shape, languages)
@@ -275,6 +277,7 @@ class Run:
             missing_translations=sum(each.missing for each in coverage.values()),
             stopped_by=stopped_by,
             goes_on=not self._lacks_answers,
+            skipped=self._plan.source.skips.count,
         )
 
     def _reason_to_go_on(self, now: Snapshot) -> SyphusError | None:
