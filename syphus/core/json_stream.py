@@ -16,7 +16,7 @@ from syphus.core.errors import AnnotationError
 from syphus.core.reading import unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PIECE = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -41,14 +41,29 @@ def stream_json(path: str | Path, key: str | None = None) -> Iterator[Any]:
     key that it lacks.
     """
     path = Path(path)
+    if key is not None:
+        yield from (element for _, element in stream_members(path, (key,)))
+        return
     try:
         with path.open("rb") as file:
             scanner = _Scanner(file, path)
-            if key is not None:
-                scanner.enter(key)
             yield from scanner.children()
-            if key is None:
-                scanner.end()
+            scanner.end()
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+
+
+def stream_members(path: str | Path, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The elements under several keys of a file's object, each with its key, in one reading.
+
+    In the order of the file, which needn't be that of the keys; as `stream_json` otherwise.
+
+    Raises AnnotationError as `stream_json` does.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            yield from _Scanner(file, path).members(keys)
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
@@ -66,17 +81,23 @@ class _Scanner:
         self._column = 0
         self._is_whole = False
 
-    def enter(self, key: str) -> None:
-        """Goes to the value of the top object's member `key`."""
+    def members(self, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """The elements of the top object's members of these names, each with its name."""
         if self._peek() != "{":
             raise AnnotationError(
-                f"{self._path} holds no object that could have {key!r}", path=self._path
+                f"{self._path} holds no object that could have {keys[0]!r}", path=self._path
             )
+        missing = list(keys)
         for name in self._names():
-            if name == key:
+            if name not in missing:
+                self._pass_over()
+                continue
+            for element in self.children():
+                yield name, element
+            missing.remove(name)
+            if not missing:
                 return
-            self._pass_over()
-        raise AnnotationError(f"{self._path} has no {key!r}", path=self._path)
+        raise AnnotationError(f"{self._path} has no {missing[0]!r}", path=self._path)
 
     def children(self) -> Iterator[Any]:
         """The elements of a list, or the pairs of an object."""

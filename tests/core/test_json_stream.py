@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from syphus.core import json_stream
 from syphus.core.errors import AnnotationError
-from syphus.core.json_stream import stream_json
+from syphus.core.json_stream import stream_json, stream_members
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -140,3 +140,14 @@ def test_memory_is_that_of_a_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     tracemalloc.stop()
     assert count == 15_000
     assert peak < 7_000_000
+
+
+def test_several_members_in_one_reading(tmp_path: Path) -> None:
+    """Elements come in the order of the file, each with the key that it stands under."""
+    path = tmp_path / "a.json"
+    path.write_text('{"b": [1, 2], "x": {"a": [9]}, "a": {"n": 3}, "c": broken')
+    found = [("b", 1), ("b", 2), ("a", ("n", 3))]
+    assert list(stream_members(path, ("a", "b"))) == found
+    path.write_text('{"b": [1]}')
+    with pytest.raises(AnnotationError, match="has no 'a'"):
+        list(stream_members(path, ("a", "b")))

@@ -41,7 +41,7 @@ def spoil_coco(spoil: Callable[[str, Any], Path]) -> Path:
 
 COCO_FAULTS = [
     "item 1 (000000061001) is left out: box 1 is a list of 3; it must be [x, y, width, height]",
-    "item 2 (000000061002) is left out: box 4 has an unknown category_id",
+    "item 2 (000000061002) is left out: a box in it has an unknown category_id",
     "item 6 (twice) is left out: its id 61003 comes a second time; the first image stands",
     "item 7 (61900) is left out: it has no file_name",
     "item 8 (flat) is left out: it has no height",
