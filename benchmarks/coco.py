@@ -1,4 +1,4 @@
-"""What reading COCO's captions and boxes takes: seconds of processor and memory, on files of COCO's size.
+"""What COCO's captions and boxes take to be read: seconds of processor, memory, at COCO's size.
 
 python benchmarks/coco.py --images 118287
 """
