@@ -33,6 +33,7 @@ class LACONV(AbstractDataset):
     """
 
     short = "LACONV"
+    relations = "previous_turns"
     prompt_path = "prompts/llava_conversation.json"
     query_inputs_path = "datasets/samples/coco_captions.json"
 

@@ -11,7 +11,9 @@ from syphus import AbstractDataset, stream_json
 from syphus.plugins.sampling import dice_for, keep_some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from syphus.core.records import Query
 
 _MOST_DESCRIPTIONS = 50
 _CANDIDATES = 6
@@ -70,6 +72,7 @@ class SceneNavigation(AbstractDataset):
     """
 
     short = "SN"
+    relations = "previous_turns"
     prompt_path = "prompts/scene_navigation.json"
     query_inputs_path = "datasets/samples/scene_navigation.json"
     response_model = _Conversations
@@ -92,3 +95,7 @@ class SceneNavigation(AbstractDataset):
             lines = [f"- {activity}: {role}" for activity, role in offered]
             yield {"id": scene, "sentences": [*shown, "", "Activities and roles:", *lines]}
         yield from faults
+
+    def image_ids(self, query: Query) -> Sequence[str]:
+        """The scene, whose first scan MIMIC-IT names without its _00: SN_IMG_scene0000."""
+        return (f"{self.short}_IMG_{query.source_id.removesuffix('_00')}",)

@@ -129,6 +129,7 @@ class FunQADialogue(AbstractDataset):
     """
 
     short = "FunQA_DIA"
+    relations = "previous_turns"
     prompt_path = "prompts/funqa_dia.json"
     query_inputs_path = "datasets/samples/funqa.json"
 

@@ -37,7 +37,7 @@ FIRST_IMAGES = {
     "CocoSpotTheDifference.change": ["CGD_IMG_000000061001", "CGD_IMG_000000061003"],
     "LACONV.2d": ["LA_IMG_000000061001"],
     "LADD.2d": ["LA_IMG_000000061001"],
-    "SceneNavigation.3d": ["SN_IMG_scene0801_00"],
+    "SceneNavigation.3d": ["SN_IMG_scene0801"],
     "EGO4D.fpv": [
         f"E4D_IMG_0a1b2c3d-5e6f-4a7b-8c9d-000000000001_{second:08d}" for second in range(0, 22, 2)
     ],
