@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, model_serializer, model_validator
+from pydantic import BaseModel, Field, model_serializer
 
 from syphus import AbstractDataset, stream_json
 from syphus.plugins.sampling import dice_for
@@ -51,24 +51,18 @@ class _Choice(BaseModel):
     right_option: str
     wrong_options: list[str] = Field(min_length=4, max_length=4)
 
-    @model_validator(mode="after")
-    def check_options(self) -> Self:
-        """No option comes twice."""
-        if len({each.strip().lower() for each in self._options()}) < len(_LETTERS):
-            raise ValueError("the five options must differ")
-        return self
-
     @model_serializer
     def as_pair(self) -> dict[str, str]:
-        """The options in an order drawn by the question, so that no letter is right more often."""
-        options = self._options()
+        """The options in an order drawn by the question, so that no letter is right more often.
+
+        Where an option comes twice, there is no answer: that question is rejected, not the quiz.
+        """
+        options = [self.right_option, *self.wrong_options]
+        differ = len({option.strip().lower() for option in options}) == len(_LETTERS)
         dice_for(self.question).shuffle(options)
         lines = [f"{letter}. {option}" for letter, option in zip(_LETTERS, options, strict=True)]
         right = lines[options.index(self.right_option)]
-        return {"question": "\n".join([self.question, *lines]), "answer": right}
-
-    def _options(self) -> list[str]:
-        return [self.right_option, *self.wrong_options]
+        return {"question": "\n".join([self.question, *lines]), "answer": right if differ else ""}
 
 
 class _Quiz(BaseModel):

@@ -120,5 +120,7 @@ def test_a_choice_names_its_options_and_the_right_one() -> None:
         assert pair.answer.endswith("A hat")
         letters.add(pair.answer[0])
     assert len(letters) > 1
-    for wrong in ({"wrong_options": ["a hat ", "b", "c", "d"]}, {"wrong_options": ["b", "c", "d"]}):
-        assert not parse_structured(quiz(**wrong), model).pairs
+    twice = parse_structured(quiz(wrong_options=["a hat ", "b", "c", "d"]), model)
+    assert len(twice.pairs) == 4
+    assert [each.reason for each in twice.rejected] == ["the answer is empty"]
+    assert not parse_structured(quiz(wrong_options=["b", "c", "d"]), model).pairs
