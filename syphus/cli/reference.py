@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_COMMANDS = ("run", "translate", "datasets", "status", "cancel")
+_COMMANDS = ("run", "translate", "export", "datasets", "status", "cancel")
 _TERMINAL = {"COLUMNS": "80", "TERM": "dumb"}
 _HEAD = """\
 # Commands
