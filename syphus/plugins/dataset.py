@@ -72,7 +72,8 @@ class AbstractDataset(ABC):
 
         "id" is a text or an integer, "sentences" a text or a list of texts that become its lines,
         "images" a list of texts or paths. A list or a generator; the path may be left out of the
-        method's parameters.
+        method's parameters. {"id", "skip"} leaves an item out, "skip" being the reason: it is told
+        and counted, and the rest goes on.
         """
 
     def _load_prefix(self, path: Any) -> Mapping[str, Any]:
