@@ -211,7 +211,9 @@ class Run:
         readings = [Reading(generation.take)]
         stages: list[Stage] = ["generate"]
         if translating is not None:
-            translating.attach(engine, asked.wants_description)
+            translating.attach(
+                engine, asked.wants_description, generation.pairs_of, asked.sent_before
+            )
             readings.append(Reading(translating.take))
             stages.append("translate")
         elif asked.keeps_strays and "translate" in journals:

@@ -194,6 +194,10 @@ class BatchApi:
         """Lines added whose outcomes were not given out yet."""
         return self._store.held
 
+    def facts(self) -> Iterator[bytes]:
+        """The facts of every line whose outcome is still wanted, as its chunk was closed."""
+        return self._store.facts()
+
     def holds(self, custom_id: str) -> bool:
         """Whether a line is in a chunk, maybe of an earlier sitting, and not yet given out."""
         return self._store.holds(custom_id)

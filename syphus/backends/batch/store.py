@@ -6,13 +6,13 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from syphus.backends.batch.chunk import ChunkFiles
-from syphus.backends.batch.filling import Bounds, Filling, read_pairs
+from syphus.backends.batch.filling import Bounds, Filling, read_facts_line, read_pairs
 from syphus.backends.batch.results import read_custom_ids
 from syphus.core.batches import BatchLine, BatchState
 from syphus.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from syphus.backends.batch.chunk import Chunk
@@ -53,6 +53,14 @@ class ChunkStore:
     def holds(self, custom_id: str) -> bool:
         """Whether a line is in a chunk and wasn't given out."""
         return _digest(custom_id) in self._held
+
+    def facts(self) -> Iterator[bytes]:
+        """The engine's facts of every line in an open chunk."""
+        for chunk in list(self._ledger.chunks.values()):
+            if chunk.is_open:
+                with self.files(chunk).facts.open("rb") as lines:
+                    for line in lines:
+                        yield read_facts_line(line).facts
 
     def files(self, chunk: Chunk) -> ChunkFiles:
         """Where a chunk's files are."""

@@ -1,0 +1,117 @@
+"""Runs by batches whose settings change while batches are out: what is paid for is used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from syphus.core.records import Pair
+from syphus.testing import Batches, Script
+from tests.pipeline.eight_photos import lines_of
+from tests.pipeline.test_batch_run import BATCH, created, stop_when
+
+COUNT = 6
+SLOW = Script(batches=Batches(running=20))
+
+
+def stop_in_batch(job: Any, dataset: Any, number: int, **settings: Any) -> None:
+    """A sitting that is stopped when it has created so many batches."""
+    job.server.play(SLOW)
+    log = job.server.log.batches
+    before = log.creates
+    stop_when(job, dataset, lambda: log.creates == before + number, **BATCH, **settings)
+
+
+def asked_languages(job: Any) -> Counter[str]:
+    """How many replies of the translation journal are about each language."""
+    lines = [line for line in lines_of(job.folder, "translate") if line["kind"] == "reply"]
+    return Counter(code for line in lines for code in line["languages"])
+
+
+def ready(_: Any, query: Any) -> list[Pair]:
+    """A plugin's own pairs: only translations are asked for."""
+    return [
+        Pair(
+            id=f"{query.id}_0",
+            query_id=query.id,
+            instruction="What is on the lake?",
+            answer="There is a boat on the lake.",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "batches"),
+    [
+        ("de,zh", "de", [COUNT, COUNT]),
+        ("de", "de,zh", [COUNT, COUNT, COUNT]),
+        ("de,zh", "zh,fr", [COUNT, COUNT, COUNT]),
+    ],
+)
+def test_other_languages_do_not_ask_again_for_what_is_in_a_batch(
+    job: Any, photos: Callable[..., Any], before: str, after: str, batches: list[int]
+) -> None:
+    """A translation under way is waited for, and only what it doesn't have is sent."""
+    stop_in_batch(job, photos(COUNT), 2, languages=before)
+    done = job.run(photos(COUNT), languages=after, **BATCH)
+    assert done.outcome.exit_status == 0
+    assert done.outcome.snapshot.translated == dict.fromkeys(after.split(","), 3 * COUNT)
+    assert created(job.server) == batches
+    wanted = set(before.split(",")) | set(after.split(","))
+    assert asked_languages(job) == dict.fromkeys(wanted, COUNT)
+    job.run(photos(COUNT), languages=",".join(sorted(wanted)), **BATCH)
+    assert created(job.server) == batches
+
+
+def test_another_model_does_not_ask_again_for_translations_in_a_batch(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A translation is known by its pairs, whoever was asked for it."""
+    settings = {"languages": "de"}
+    dataset = photos(COUNT, ready_pairs=ready, has_ready_pairs=lambda _: True)
+    stop_in_batch(job, dataset, 1, model="m", **settings)
+    done = job.run(dataset, model="m2", **settings, **BATCH)
+    assert done.outcome.snapshot.translated == {"de": COUNT}
+    assert created(job.server) == [COUNT]
+
+
+def test_pairs_that_would_be_divided_otherwise_are_not_asked_for_again(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A smaller --max_tokens makes more requests of the same pairs, but not of those in a batch."""
+    stop_in_batch(job, photos(COUNT), 2, languages="de,zh,fr,ja", max_tokens=4000)
+    done = job.run(photos(COUNT), languages="de,zh,fr,ja", max_tokens=150, **BATCH)
+    assert done.outcome.exit_status == 0
+    assert created(job.server) == [COUNT, COUNT]
+
+
+def test_what_another_model_was_asked_is_kept_when_it_comes(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """The new model is asked for all; the old one's replies are journalled and used again."""
+    stop_in_batch(job, photos(COUNT), 1, model="m")
+    job.run(photos(COUNT), model="m2", **BATCH)
+    assert created(job.server) == [COUNT, COUNT]
+    kinds = [line["kind"] for line in lines_of(job.folder, "generate")]
+    assert kinds.count("reply") == 2 * COUNT
+    done = job.run(photos(COUNT), model="m", **BATCH)
+    assert done.counts == (COUNT, 0, 0)
+    assert created(job.server) == [COUNT, COUNT]
+
+
+def test_a_translation_in_a_batch_that_failed_is_asked_again_once_in_the_next(
+    job: Any, another: Any, photos: Callable[..., Any]
+) -> None:
+    """What was taken over from a sitting with other languages is retried like any other line."""
+    from syphus.testing import BatchEnding  # noqa: PLC0415 - only here
+
+    endings = [BatchEnding("expired", at=(2,), done=0.5)]
+    stop_in_batch(job, photos(COUNT), 2, languages="de,zh")
+    job.server.play(Script(batches=Batches(running=5, endings=endings)))
+    done = job.run(photos(COUNT), languages="de", **BATCH)
+    assert done.outcome.snapshot.translated == {"de": 3 * COUNT}
+    assert another.run(photos(COUNT), languages="de").counts == done.counts
+    assert sum(line.billed for line in job.server.log.batches.lines()) == 2 * COUNT
