@@ -57,7 +57,8 @@ class BatchState:
 
     `status` is the endpoint's word for its batch ("in_progress", "completed", ...), or ours before
     there is one: "filling", "queued", "uploaded". `done` and `failed` count lines as the endpoint
-    last told; `created` is in seconds since the epoch; `cost_at_most` in US dollars.
+    last told; `created` is in seconds since the epoch; `cost_at_most` in US dollars, and so is
+    `cost`, what it did cost: None until all of it is journalled, and where no price is known.
     """
 
     name: str
@@ -68,6 +69,7 @@ class BatchState:
     created: float | None
     cost_at_most: float
     remote_id: str | None
+    cost: float | None = None
 
 
 class BatchBackend(Protocol):
@@ -96,8 +98,11 @@ class BatchBackend(Protocol):
         Raises AccessDenied, QuotaUsedUp or another StoppingError where the endpoint refuses all.
         """
 
-    def durable(self, batch: str) -> None:
-        """Takes note that all outcomes of a chunk are stored: its remote files may go."""
+    def durable(self, batch: str, *, cost: float | None) -> None:
+        """Takes note that all outcomes of a chunk are stored: its remote files may go.
+
+        `cost` is what it did cost in US dollars, None without a price.
+        """
 
     async def cancel(self) -> None:
         """Cancels all batches at the endpoint; what they have done is still given out."""

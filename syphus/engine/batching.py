@@ -359,8 +359,9 @@ class BatchEngine:
 
     def _take(self, outcome: BatchOutcome) -> None:
         line = self._facts.read(outcome.facts, sitting=self._sitting)
+        cost = self._filing.charge(outcome)
         if line.sitting == self._sitting:
-            self._pay(outcome, line)
+            self._pay(outcome, line, cost)
             self._in_chunks -= 1
             self._owners.own(outcome, line)
             return
@@ -369,7 +370,7 @@ class BatchEngine:
         if outcome.custom_id in self._earlier.kept:
             self.budget.settle(outcome.most_cost, 0.0)
             return
-        self._pay(outcome, line)
+        self._pay(outcome, line, cost)
         if claim is not None:
             self._in_chunks -= 1
             self._owners.own(outcome, placed(line, claim))
@@ -379,14 +380,11 @@ class BatchEngine:
             self._earlier.defer(outcome, line)
             self._filing.hold(outcome.batch)
 
-    def _pay(self, outcome: BatchOutcome, line: LineFacts) -> None:
+    def _pay(self, outcome: BatchOutcome, line: LineFacts, cost: float) -> None:
         """Ends the reservation of an attempt with what it did cost."""
-        most, reply, error = outcome.most_cost, outcome.reply, outcome.error
-        cost = most if error is not None and error.maybe_billed else 0.0
-        if reply is not None:
-            cost = reply.cost or 0.0
+        if outcome.reply is not None:
             self.budget.learn(line.request, self._deployment.rates, cost)
-        self.budget.settle(most, cost)
+        self.budget.settle(outcome.most_cost, cost)
 
     def _file_stray(self, outcome: BatchOutcome, line: LineFacts) -> None:
         if outcome.reply is not None:

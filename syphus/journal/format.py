@@ -48,6 +48,8 @@ _HEAD = re.compile(
     rb'(?:,"most_cost":([^,]+),|,"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),)?'
 )
 # Quotes inside a text are escaped, so this stands nowhere but at the field itself.
+# In a text the quotes would be escaped.
+_CUSTOM_ID = b'"custom_id":"'
 _DEPLOYMENT = re.compile(rb',"deployment":("(?:[^"\\]|\\.)*")')
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
@@ -163,6 +165,11 @@ def read_deployment(line: bytes | bytearray) -> str:
     """The deployment of a reply's line, without reading its text; empty where there is none."""
     found = _DEPLOYMENT.search(line)
     return _name(bytes(found[1])) if found else ""
+
+
+def is_from_batch(line: bytes | bytearray) -> bool:
+    """Whether a reply's line has a custom id, as those of batches do, without reading its text."""
+    return _CUSTOM_ID in line
 
 
 @lru_cache(maxsize=64)

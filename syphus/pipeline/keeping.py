@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from syphus.core.prices import halved
 from syphus.core.records import Usage
 from syphus.journal.format import encode_failure, encode_not_billed, encode_reply, encode_sent
 from syphus.journal.reader import JournalReader, read_index
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from syphus.core.deployments import Deployment
     from syphus.core.errors import JournalWriteFailed
     from syphus.core.events import Observer
+    from syphus.core.prices import Rates
     from syphus.core.records import Failure, Reply, Request, Stage
     from syphus.journal.format import Kind
     from syphus.journal.reader import JournalIndex, Unpriced
@@ -43,8 +45,9 @@ class Kept:
 class Spent:
     """Tokens and US dollars of every reply in the run's journals.
 
-    Replies that were journalled without a cost count at the rates of today: `reckoned` says how
-    many, `reckoned_cost` what they add to the cost; `unpriced` are those without rates even now.
+    Replies that were journalled without a cost count at the rates of today, those of batches at
+    what batches cost: `reckoned` says how many, `reckoned_cost` what they add to the cost;
+    `unpriced` are those without rates even now.
     `attempts_lost` counts attempts that may have been billed without a reply, `uncertain` is the
     most that they may have cost.
     """
@@ -79,26 +82,37 @@ class Spent:
         self.cost += index.cost
         self.uncertain += index.uncertain_cost
         self.attempts_lost += index.lost_sends + len(index.open_sends)
+        rates = {each.name: each.rates for each in deployments}
         for name, used in index.unpriced.items():
-            self._reckon(name, used, deployments)
+            self._reckon(name, used, rates)
+        in_batches = {each.name: _in_batches(each) for each in deployments}
+        for name, used in index.unpriced_in_batches.items():
+            self._reckon(name, used, in_batches)
 
-    def _reckon(self, name: str, used: Unpriced, deployments: Sequence[Deployment]) -> None:
+    def _reckon(self, name: str, used: Unpriced, rates: Mapping[str, Rates | None]) -> None:
         """Prices by the deployment of that name; by the dearest of all where none is named so."""
-        same = [each for each in deployments if each.name == name]
-        if name == _EMBEDDED and not same:
+        if name == _EMBEDDED and name not in rates:
             return
+        known = [rates[name]] if name in rates else rates.values()
         usage = Usage(
             prompt_tokens=used.prompt_tokens,
             completion_tokens=used.completion_tokens,
             cached_tokens=used.cached_tokens,
         )
-        costs = [each.rates.cost(usage) for each in same or deployments if each.rates]
+        costs = [each.cost(usage) for each in known if each is not None]
         if costs:
             self.reckoned += used.replies
             self.reckoned_cost += max(costs)
             self.cost += max(costs)
         else:
             self.unpriced += used.replies
+
+
+def _in_batches(deployment: Deployment) -> Rates | None:
+    """What batches cost, also in a run that makes none."""
+    if deployment.batch_rates is None and deployment.rates is not None:
+        return halved(deployment.rates)
+    return deployment.batch_rates
 
 
 class StageJournal:

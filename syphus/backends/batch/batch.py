@@ -222,14 +222,14 @@ class BatchApi:
                         raise self._stops.pop(chunk.name)
             await self._wake.wait()
 
-    def durable(self, batch: str) -> None:
-        """Takes note that all outcomes of a chunk are stored: its files may go.
+    def durable(self, batch: str, *, cost: float | None = None) -> None:
+        """Takes note that all outcomes of a chunk, which cost `cost`, are stored: its files may go.
 
         Raises ValueError where some were never given out.
         """
         if batch not in self._given:
             raise ValueError(f"not all outcomes of batch {batch} were given out")
-        self._ledger.append(self._ledger.chunks[batch], "durable")
+        self._ledger.append(self._ledger.chunks[batch], "durable", cost=cost)
         self._wake.set()
 
     async def cancel(self) -> None:
