@@ -7,7 +7,7 @@ without translation and once into one language. A batch is done as soon as it is
 queries of a run are in batches at once. The peak is the largest resident size of the whole
 process; growth is what each further query adds to the smallest run's peak, and may be 60 MiB for
 the largest chunk besides 150 bytes a query. A hold is how much later than it should a task of the
-loop came to its turn, in wall time: writes and syncs of files count.
+loop came to its turn while requests were in batches, in wall time: writes and syncs of files count.
 """
 
 from __future__ import annotations
@@ -68,9 +68,11 @@ async def watch(syphus: Syphus) -> float:
     running = asyncio.create_task(syphus.run())
     longest = 0.0
     while not running.done():
+        now = syphus.snapshot()
         due = loop.time() + _TICK
         await asyncio.sleep(_TICK)
-        longest = max(longest, loop.time() - due)
+        if now is not None and now.in_flight:
+            longest = max(longest, loop.time() - due)
     outcome = await running
     if outcome.exit_status:
         raise SystemExit(f"exit status {outcome.exit_status}: {outcome.stopped_by}")
