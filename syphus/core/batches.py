@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from syphus.core.events import BatchCounts
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -70,6 +72,23 @@ class BatchState:
     cost_at_most: float
     remote_id: str | None
     cost: float | None = None
+
+
+# The endpoint's words, and "lost" for a batch that it has forgotten.
+_ENDED = frozenset({"completed", "expired", "cancelled", "failed", "lost"})
+
+
+def count_batches(states: Sequence[BatchState]) -> BatchCounts:
+    """How far the batches of a run are."""
+    ended = [state for state in states if state.status in _ENDED]
+    under_way = [state for state in states if state.remote_id and state.status not in _ENDED]
+    return BatchCounts(
+        to_send=len(states) - len(ended) - len(under_way),
+        under_way=len(under_way),
+        ended=len(ended),
+        lines=sum(state.lines for state in states),
+        answered=sum(min(state.lines, state.done + state.failed) for state in states),
+    )
 
 
 class BatchBackend(Protocol):

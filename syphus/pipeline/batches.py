@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from syphus.backends.batch.batch import LEDGER, BatchApi
 from syphus.backends.batch.ledger import read_ledger
 from syphus.backends.body import BodyWriter, Dialect
+from syphus.core.batches import count_batches
 from syphus.core.durable import write_json
 from syphus.engine.batch_earlier import EarlierTranslations
 from syphus.engine.batch_filing import CUSTOM_ID
@@ -99,6 +100,7 @@ async def open_batches(
         watching=lambda on_durable: _telling(engine, on_durable),
         keeps_strays=True,
         sent_before=engine.sent_before,
+        batches=lambda: count_batches(backend.states()),
     )
 
 

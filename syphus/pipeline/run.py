@@ -42,11 +42,11 @@ from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
-    from syphus.core.events import Observer
+    from syphus.core.events import BatchCounts, Observer
     from syphus.core.records import Stage
     from syphus.engine.asking import Asking
     from syphus.pipeline.keeping import Kept
@@ -67,6 +67,7 @@ class Run:
         self._lacks_answers = False
         self._stopping = Stopping()
         self._engine: Asking | None = None
+        self._batches: Callable[[], BatchCounts] | None = None
         self._generation: Generation | None = None
         self._translating: Translating | None = None
 
@@ -223,7 +224,7 @@ class Run:
             journals[stage].open(on_durable=asked.watching(reading.durable), on_refused=engine.stop)
             for stage, reading in zip(stages, readings, strict=True)
         ]
-        self._engine = engine
+        self._engine, self._batches = engine, asked.batches
         if self._stopping.reason is not None:
             engine.stop(self._stopping.reason)
         try:
@@ -321,6 +322,7 @@ class Run:
             cached_tokens=self._spent.cached_tokens,
             cost=self._spent.cost if self._priced else None,
             seconds=time.monotonic() - self._began,
+            batches=self._batches() if self._batches else None,
         )
 
     def _languages(self) -> tuple[str, ...]:

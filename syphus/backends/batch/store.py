@@ -118,10 +118,13 @@ class ChunkStore:
         self._held.difference_update(map(_digest, custom_ids))
 
     def states(self) -> list[BatchState]:
-        """Every chunk that is shown, the one that is being filled last."""
-        shown = [chunk.state() for chunk in self._ledger.chunks.values() if not chunk.was_split]
-        if self._filling is not None and self._filling.lines:
-            shown.append(self._filling.state())
+        """Every chunk that is shown, the one that is being filled last. For any thread."""
+        shown = [
+            chunk.state() for chunk in list(self._ledger.chunks.values()) if not chunk.was_split
+        ]
+        filling = self._filling
+        if filling is not None and filling.lines:
+            shown.append(filling.state())
         return shown
 
     def close(self) -> None:
