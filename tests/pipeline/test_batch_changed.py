@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syphus.core.records import Pair
-from syphus.testing import Batches, Script
+from syphus.testing import BatchEnding, Batches, Script
 from tests.pipeline.eight_photos import lines_of
 from tests.pipeline.test_batch_run import BATCH, created, stop_when
 
@@ -17,9 +17,11 @@ COUNT = 6
 SLOW = Script(batches=Batches(running=20))
 
 
-def stop_in_batch(job: Any, dataset: Any, number: int, **settings: Any) -> None:
+def stop_in_batch(
+    job: Any, dataset: Any, number: int, *, script: Script = SLOW, **settings: Any
+) -> None:
     """A sitting that is stopped when it has created so many batches."""
-    job.server.play(SLOW)
+    job.server.play(script)
     log = job.server.log.batches
     before = log.creates
     stop_when(job, dataset, lambda: log.creates == before + number, **BATCH, **settings)
@@ -66,6 +68,18 @@ def test_other_languages_do_not_ask_again_for_what_is_in_a_batch(
     assert created(job.server) == batches
 
 
+def test_translations_that_nobody_wants_now_are_kept_when_they_come(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A sitting without languages fetches them; the next with them asks for nothing."""
+    stop_in_batch(job, photos(COUNT), 2, languages="de,zh")
+    assert job.run(photos(COUNT), **BATCH).outcome.exit_status == 0
+    assert asked_languages(job) == {"de": COUNT, "zh": COUNT}
+    done = job.run(photos(COUNT), languages="de,zh", **BATCH)
+    assert done.outcome.snapshot.translated == {"de": 3 * COUNT, "zh": 3 * COUNT}
+    assert created(job.server) == [COUNT, COUNT]
+
+
 def test_another_model_does_not_ask_again_for_translations_in_a_batch(
     job: Any, photos: Callable[..., Any]
 ) -> None:
@@ -103,15 +117,13 @@ def test_what_another_model_was_asked_is_kept_when_it_comes(
 
 
 def test_a_translation_in_a_batch_that_failed_is_asked_again_once_in_the_next(
-    job: Any, another: Any, photos: Callable[..., Any]
+    job: Any, photos: Callable[..., Any]
 ) -> None:
     """What was taken over from a sitting with other languages is retried like any other line."""
-    from syphus.testing import BatchEnding  # noqa: PLC0415 - only here
-
-    endings = [BatchEnding("expired", at=(2,), done=0.5)]
-    stop_in_batch(job, photos(COUNT), 2, languages="de,zh")
-    job.server.play(Script(batches=Batches(running=5, endings=endings)))
+    ending = BatchEnding("expired", at=(2,), done=0.5)
+    script = Script(batches=Batches(running=20, endings=[ending]))
+    stop_in_batch(job, photos(COUNT), 2, script=script, languages="de,zh")
     done = job.run(photos(COUNT), languages="de", **BATCH)
     assert done.outcome.snapshot.translated == {"de": 3 * COUNT}
-    assert another.run(photos(COUNT), languages="de").counts == done.counts
+    assert created(job.server) == [COUNT, COUNT, COUNT // 2]
     assert sum(line.billed for line in job.server.log.batches.lines()) == 2 * COUNT
