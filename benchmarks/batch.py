@@ -99,9 +99,9 @@ def measure(folder: Path, *, queries: int, languages: str) -> Night:
     make_folder(folder, queries=queries)
     with scripted_server() as url:
         pin(0, CLIENT_CORE)
-        command = [sys.executable, Path(__file__), "--folder", folder, "--url", url]
+        command: list[str | Path] = [sys.executable, Path(__file__), "--folder", folder]
         cost = run(
-            [*command, "--languages", languages],
+            [*command, "--url", url, "--languages", languages],
             cwd=folder,
             env=environment(folder) | {"PYTHONPATH": str(ROOT)},
             limit=_LIMIT,
