@@ -82,12 +82,9 @@ class QuerySource:
         position = 0
         for position, item in enumerate(items, 1):
             source_id, text, images = self._read(item, position)
-            try:
-                content = text.encode()
-                name = names.claim(source_id, content)
-            except UnicodeEncodeError:
+            if not (text.isascii() and source_id.isascii()):
                 source_id, text = without_surrogates(source_id), without_surrogates(text)
-                name = names.claim(source_id, text.encode())
+            name = names.claim(source_id, text)
             if name is None:
                 self.repeated += 1
                 continue
