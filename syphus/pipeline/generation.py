@@ -158,11 +158,6 @@ class Generation:
             async for requests in _in_turns(self._second_requests()):
                 yield requests
 
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether every query of the data set was read."""
-        return self._exhausted
-
     async def _take(self) -> bool:
         """Takes the next chunk: short where the plugin is slow, so that asking doesn't wait.
 

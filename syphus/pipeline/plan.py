@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 
 LOOK_AHEAD = 1000
 LOOK_AHEAD_SECONDS = 5.0
-MAX_TOKENS = 2048
+_DEFAULT = Sampling()
 # The embedded model has a context window of 2,048 tokens and writes some 70 tokens a second.
 LOCAL_MAX_TOKENS = 384
-TEMPERATURE = 0.7
 TRANSLATION_TEMPERATURE = 0.2
 
 
@@ -83,10 +82,12 @@ class Plan:
     def sampling(self) -> Sampling:
         """The settings of each completion."""
         settings = self.settings
-        default = LOCAL_MAX_TOKENS if self.is_local else MAX_TOKENS
+        default = LOCAL_MAX_TOKENS if self.is_local else _DEFAULT.max_tokens
         return Sampling(
             max_tokens=settings.max_tokens or default,
-            temperature=TEMPERATURE if settings.temperature is None else settings.temperature,
+            temperature=_DEFAULT.temperature
+            if settings.temperature is None
+            else settings.temperature,
         )
 
     @property

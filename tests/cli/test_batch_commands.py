@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from syphus.testing import Batches, Script, ScriptedServer
+from syphus.testing import Batches, RouteFault, Script, ScriptedServer
 
 NAME = ("--name", "Photos.photos")
 FOLDER = ("--output_dir", "out")
@@ -77,6 +77,29 @@ def test_an_interrupted_run_says_that_batches_go_on(desk: Any, server: ScriptedS
     assert [batch.lines for batch in server.log.batches.batches()] == [5]
     (batch,) = json.loads(desk.call("status", "out", "--json").out)["batches"]
     assert (batch["status"], batch["done"]) == ("completed", 5)
+
+
+@pytest.mark.parametrize(("route", "times"), [("upload", 2), ("create", 1), ("create", 2)])
+def test_ctrl_c_while_an_answer_is_on_its_way_pays_nothing_twice(
+    desk: Any, server: ScriptedServer, route: Any, times: int
+) -> None:
+    """Once or twice, in a call that was done and not heard of: the same command finds it."""
+    fault = RouteFault("trickle", route, at={1})
+    server.play(Script(batches=Batches(faults=[fault])))
+    with desk.spawn(*NAME, *reach(server), 0.02, *FOLDER) as process:
+        wait_for(lambda: bool(server.log.batches.faults))
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        process.communicate(timeout=60)
+        assert process.returncode
+    server.play(Script())
+    again = desk.call("run", *NAME, *reach(server), 0.01, *FOLDER)
+    assert again.status == 0, again.err
+    log = server.log.batches
+    assert (log.uploads, log.creates) == (1, 1)
+    assert {line.billed for line in log.lines()} == {1}
+    assert len({record["id"] for record in desk.read("out/valid_output.json")}) == 5
 
 
 def test_cancel_keeps_what_is_done_and_writes_the_files(desk: Any, server: ScriptedServer) -> None:
