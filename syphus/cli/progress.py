@@ -149,10 +149,16 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
     errors = outcome.folder / "error_messages.json"
     if now.empty:
         observer.notice(f"{now.empty} queries have no text to ask about: see {errors}")
-    if outcome.missing_translations:
+    unasked = outcome.unasked_translations
+    refused = outcome.missing_translations - unasked
+    if unasked:
+        is_same = outcome.stopped_by is not None and outcome.goes_on
+        command = "the same command" if is_same else "the run's own command"
+        observer.notice(f"{unasked} translations are still to be asked for: {command} does that")
+    if refused:
         listed = outcome.folder / "translation_errors.json"
         observer.notice(
-            f"{outcome.missing_translations} translations are missing, English has the pairs: "
+            f"{refused} translations are missing, English has the pairs: "
             f"see {listed}; --redo invalid asks for them again"
         )
     if outcome.stopped_by is not None:

@@ -76,7 +76,7 @@ async def open_asked(
         lanes,
         Keeper(journals, spent),
         most_in_flight=plan.settings.num_threads,
-        budget=Budget(plan.settings.budget, spent=spent.cost + spent.uncertain),
+        budget=Budget(plan.settings.budget, spent=spent.for_budget),
         on_notice=observer.notice,
     )
     return Asked(

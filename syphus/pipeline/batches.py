@@ -69,7 +69,7 @@ async def open_batches(
     earlier = await asyncio.to_thread(EarlierTranslations, backend.facts())
     kept = await asyncio.to_thread(_kept_ids, [folder / f"{stage}.jsonl" for stage in journals])
     keeper = Keeper(journals, spent)
-    budget = Budget(settings.budget, spent=spent.cost + spent.uncertain + under_way)
+    budget = Budget(settings.budget, spent=spent.for_budget + under_way)
     online = None
     if len(deployments) > 1 and settings.batch_fallback is None:
         observer.notice(f"batches go to {first.name} alone; the other deployments are not asked")

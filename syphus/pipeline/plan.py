@@ -10,6 +10,7 @@ from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
 from syphus.core.records import Prefix, Sampling
 from syphus.core.secrets import Secrets
+from syphus.pipeline.fallback import refuse_fallback
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
 from syphus.prompting.prefix import read_prefix
@@ -150,6 +151,7 @@ def make_plan(
     if not dataset.has_ready_pairs():
         prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
     deployments = () if settings.reparse else choose_deployments(settings, env)
+    refuse_fallback(settings, deployments, env, only_translate=only_translate)
     if settings.budget is not None and any(each.rates is None for each in deployments):
         unpriced = next(each.name for each in deployments if each.rates is None)
         raise SettingsError(

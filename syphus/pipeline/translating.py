@@ -11,8 +11,7 @@ its pairs and what was given already are read from the journals when the next re
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syphus.core.errors import InputError, StoppedEarly
@@ -20,6 +19,7 @@ from syphus.core.identity import canonical_json, journal_key
 from syphus.core.records import Failure, Reply, Request
 from syphus.pipeline.asked_languages import AskedLanguages
 from syphus.pipeline.keeping import NOT_WRITTEN
+from syphus.pipeline.translated_pairs import Coverage, Progress
 from syphus.translation.checks import check_translation
 from syphus.translation.chunks import chunk_missing
 from syphus.translation.reading import read_translations
@@ -43,46 +43,23 @@ _LONGEST_SHOWN = 2000
 _MOST_AT_HAND = 2000
 
 
-@dataclass(slots=True, kw_only=True)
-class Coverage:
-    """Pairs of one language, and texts that were too short for their language to be judged."""
-
-    translated: int = 0
-    missing: int = 0
-    unjudged: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """The translations of one query's pairs, by pair number and language.
-
-    `failed` are those whose last request was given up.
-    """
-
-    query_id: str
-    key: str
-    pairs: tuple[SourcePair, ...]
-    given: dict[tuple[int, str], Translated] = field(default_factory=dict)
-    rejected: dict[tuple[int, str], Untranslated] = field(default_factory=dict)
-    failed: set[tuple[int, str]] = field(default_factory=set)
-    tries: Counter[tuple[int, str]] = field(default_factory=Counter)
-    asking: set[tuple[int, str]] = field(default_factory=set)
-    unjudged: Counter[str] = field(default_factory=Counter)
-
-
 class Translating:
     """Asks for translations, checks them and asks again for those that fail.
 
-    `languages` are codes; `max_reasks` bounds how often one pair in one language is asked again;
-    `redo` names the outcomes of earlier sittings that don't count as tries: what they didn't give
-    is asked for once more, what they gave stays. `send=False` asks nothing. `failed` counts pairs
-    that lack a language because its request was given up, once for each.
+    `languages` are codes. What the journal has in those that are `left_out` is read too, nothing
+    is asked for them, and what they lack isn't counted as failed.
+
+    `max_reasks` bounds how often one pair in one language is asked again; `redo` names the outcomes
+    of earlier sittings that don't count as tries: what they didn't give is asked for again, what
+    they gave stays. `send=False` asks nothing. `failed` counts pairs that lack a language because
+    its request was given up, once for each.
     """
 
     def __init__(
         self,
         *,
         languages: tuple[str, ...],
+        left_out: tuple[str, ...] = (),
         assembler: Assembler,
         journal: StageJournal,
         count_tokens: Callable[[str], int],
@@ -92,8 +69,9 @@ class Translating:
         send: bool = True,
     ) -> None:
         self.languages = languages
-        self.coverage = {code: Coverage() for code in languages}
+        self.coverage = {code: Coverage() for code in (*languages, *left_out)}
         self.failed = 0
+        self._found: set[str] = set()
         self._assembler = assembler
         self._index = journal.index
         self._reader = journal.reader
@@ -157,7 +135,7 @@ class Translating:
             wanted = names & self._wanted(progress)
             asked_since = max((progress.tries[name] for name in names), default=0)
             if wanted and sent.turn >= asked_since and not names & progress.asking:
-                progress.asking |= {name for name in names if name[1] in self.coverage}
+                progress.asking |= {name for name in names if name[1] in self.languages}
                 requests.append(
                     Request(
                         key=progress.key,
@@ -197,6 +175,25 @@ class Translating:
             for offset in (*self._earlier.get(position, ()), last):
                 self._read(progress, offset)
         return progress
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The languages that files are written in: those asked for, and those found all the same.
+
+        A language that was left out and has no translation of these pairs is none of them.
+        """
+        asked = self.languages
+        return tuple(code for code in self.coverage if code in asked or code in self._found)
+
+    @property
+    def wanted(self) -> list[Coverage]:
+        """The coverage of the languages asked for."""
+        return [self.coverage[code] for code in self.languages]
+
+    @property
+    def translated(self) -> dict[str, int]:
+        """The pairs that there are in each language that is written."""
+        return {code: self.coverage[code].translated for code in self.written}
 
     @property
     def is_open(self) -> bool:
@@ -314,6 +311,7 @@ class Translating:
                 )
                 return
             unjudged += finding.unjudged
+        self._found.add(code)
         progress.given[pair.number, code] = translated
         progress.rejected.pop((pair.number, code), None)
         progress.unjudged[code] += unjudged
@@ -360,13 +358,15 @@ class Translating:
     def recount(self) -> None:
         """Forgets the coverage, for whoever goes through every query once more."""
         self.failed = 0
-        self.coverage = {code: Coverage() for code in self.languages}
+        self.coverage = {code: Coverage() for code in self.coverage}
 
     def count(self, progress: Progress) -> None:
         """Adds the pairs of one query to the coverage, and what failed to `failed`."""
-        self.failed += len(progress.failed)
+        self.failed += sum(code in self.languages for _, code in progress.failed)
         for code, coverage in self.coverage.items():
-            translated = sum((pair.number, code) in progress.given for pair in progress.pairs)
-            coverage.translated += translated
-            coverage.missing += len(progress.pairs) - translated
+            names = [(pair.number, code) for pair in progress.pairs]
+            lacking = [name for name in names if name not in progress.given]
+            coverage.translated += len(names) - len(lacking)
+            coverage.missing += len(lacking)
+            coverage.unasked += sum(progress.tries[name] <= self._max_reasks for name in lacking)
             coverage.unjudged += progress.unjudged[code]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from syphus.core.records import Pair
+from syphus.pipeline import translating
 from syphus.testing import BatchEnding, Batches, Script
 from tests.pipeline.eight_photos import lines_of
 from tests.pipeline.test_batch_run import BATCH, created, stop_when
@@ -54,15 +55,21 @@ def ready(_: Any, query: Any) -> list[Pair]:
     ],
 )
 def test_other_languages_do_not_ask_again_for_what_is_in_a_batch(
-    job: Any, photos: Callable[..., Any], before: str, after: str, batches: list[int]
+    job: Any,
+    photos: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    after: str,
+    batches: list[int],
 ) -> None:
-    """A translation under way is waited for, and only what it doesn't have is sent."""
+    """A translation under way is waited for and used whole; only what it doesn't have is sent."""
+    monkeypatch.setattr(translating, "_MOST_AT_HAND", 2)
     stop_in_batch(job, photos(COUNT), 2, languages=before)
     done = job.run(photos(COUNT), languages=after, **BATCH)
     assert done.outcome.exit_status == 0
-    assert done.outcome.snapshot.translated == dict.fromkeys(after.split(","), 3 * COUNT)
-    assert created(job.server) == batches
     wanted = set(before.split(",")) | set(after.split(","))
+    assert done.outcome.snapshot.translated == dict.fromkeys(wanted, 3 * COUNT)
+    assert created(job.server) == batches
     assert asked_languages(job) == dict.fromkeys(wanted, COUNT)
     job.run(photos(COUNT), languages=",".join(sorted(wanted)), **BATCH)
     assert created(job.server) == batches
@@ -124,6 +131,6 @@ def test_a_translation_in_a_batch_that_failed_is_asked_again_once_in_the_next(
     script = Script(batches=Batches(running=20, endings=[ending]))
     stop_in_batch(job, photos(COUNT), 2, script=script, languages="de,zh")
     done = job.run(photos(COUNT), languages="de", **BATCH)
-    assert done.outcome.snapshot.translated == {"de": 3 * COUNT}
+    assert done.outcome.snapshot.translated["de"] == 3 * COUNT
     assert created(job.server) == [COUNT, COUNT, COUNT // 2]
     assert sum(line.billed for line in job.server.log.batches.lines()) == 2 * COUNT

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from syphus.core.records import Query, Request
 from syphus.pipeline import translating
 from syphus.pipeline.asked_languages import AskedLanguages
-from syphus.pipeline.translating import Progress
+from syphus.pipeline.translated_pairs import Progress
 from syphus.testing import Batches, Fault, Script, draw_answer
 from syphus.testing.translating import read_translation_request
 from tests.pipeline.eight_photos import files_of
