@@ -57,6 +57,7 @@ def ready(_: Any, query: Any) -> list[Pair]:
 def test_other_languages_do_not_ask_again_for_what_is_in_a_batch(
     job: Any,
     photos: Callable[..., Any],
+    *,
     monkeypatch: pytest.MonkeyPatch,
     before: str,
     after: str,
