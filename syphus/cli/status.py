@@ -79,11 +79,23 @@ def _describe_batch(batch: dict[str, Any]) -> str:
     if batch["created"] is not None:
         age = f"begun {timedelta(seconds=round(max(0.0, time.time() - batch['created'])))} ago"
     name = batch["remote_id"] or "no id yet"
+    is_known = batch["cost"] is not None
+    cost = f"${batch['cost']:.4f}" if is_known else f"at most ${batch['cost_at_most']:.4f}"
     return (
         f"batch     {batch['name']} {batch['status']}: {batch['done']} done and "
         f"{batch['failed']} failed of {batch['lines']}, {age}, "
-        f"at most ${batch['cost_at_most']:.4f}, {name}"
+        f"{cost}, {name}"
     )
+
+
+def _describe_costs(batches: list[dict[str, Any]]) -> list[str]:
+    """What is paid for batches, and the most that the others may cost; nothing without a price."""
+    if not any(batch["cost_at_most"] for batch in batches):
+        return []
+    known = [batch["cost"] for batch in batches if batch["cost"] is not None]
+    others = [batch["cost_at_most"] for batch in batches if batch["cost"] is None]
+    line = f"batches   ${sum(known):.4f} for {len(known)} that are done"
+    return [line + (f", at most ${sum(others):.4f} for the others" if others else "")]
 
 
 def _describe(facts: dict[str, Any]) -> str:
@@ -109,6 +121,7 @@ def _describe(facts: dict[str, Any]) -> str:
         f"seconds   {facts['seconds']}",
     ]
     lines += map(_describe_batch, facts["batches"])
+    lines += _describe_costs(facts["batches"])
     if facts["stopped_by"]:
         lines.append(f"stopped   {facts['stopped_by']}")
     if facts["state"] != "finished":

@@ -47,8 +47,9 @@ _HEAD = re.compile(
     rb'"kind":"(sent|not_billed|failed|(?:reply|truncated)(?=","usage":\[))"'
     rb'(?:,"most_cost":([^,]+),|,"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),)?'
 )
-# Quotes inside a text are escaped, so this stands nowhere but at the field itself.
+# Quotes inside a text are escaped, so these stand nowhere but at the fields themselves.
 _DEPLOYMENT = re.compile(rb',"deployment":("[^"\\]*(?:\\.[^"\\]*)*")')
+_CUSTOM_ID = re.compile(rb'"custom_id":"')
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
@@ -163,6 +164,11 @@ def read_deployment(line: bytes | memoryview) -> str:
     """The deployment of a reply's line, without reading its text; empty where there is none."""
     found = _DEPLOYMENT.search(line)
     return _name(found[1]) if found else ""
+
+
+def is_from_batch(line: bytes | memoryview) -> bool:
+    """Whether a reply's line has a custom id, as those of batches do, without reading its text."""
+    return _CUSTOM_ID.search(line) is not None
 
 
 @lru_cache(maxsize=64)

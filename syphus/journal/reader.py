@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syphus.core.errors import JournalDamaged, JournalError
-from syphus.journal.format import Record, decode, is_whole, read_deployment, read_head
+from syphus.journal.format import (
+    Record,
+    decode,
+    is_from_batch,
+    is_whole,
+    read_deployment,
+    read_head,
+)
 from syphus.journal.places import Places
 
 if TYPE_CHECKING:
@@ -42,7 +49,7 @@ class JournalIndex:
     given up. All translations of one query have one key, and may be on their way together: an end
     is then taken for that of the cheapest, so that what is left counts at its most.
     Tokens and `cost` (US dollars) are those of all replies, superseded ones included; `unpriced`
-    are those without a cost, by deployment.
+    are those without a cost, by deployment, `unpriced_in_batches` those of the Batch API.
     `torn_bytes` is the length of an unfinished last line, which isn't part of the journal.
     """
 
@@ -55,6 +62,7 @@ class JournalIndex:
     cached_tokens: int = 0
     cost: float = 0.0
     unpriced: dict[str, Unpriced] = field(default_factory=dict)
+    unpriced_in_batches: dict[str, Unpriced] = field(default_factory=dict)
     whole_bytes: int = 0
     torn_bytes: int = 0
     _failed: set[int] = field(default_factory=set)
@@ -101,11 +109,13 @@ class JournalIndex:
         if not failed:
             self._failed.discard(key)
 
-    def add_unpriced(self, deployment: str, head: Head) -> None:
+    def add_unpriced(self, line: bytes | memoryview, head: Head) -> None:
         """Takes note of a reply without a cost; `add` is called as well."""
-        used = self.unpriced.get(deployment)
+        place = self.unpriced_in_batches if is_from_batch(line) else self.unpriced
+        deployment = read_deployment(line)
+        used = place.get(deployment)
         if used is None:
-            used = self.unpriced[deployment] = Unpriced()
+            used = place[deployment] = Unpriced()
         used.replies += 1
         used.prompt_tokens += head[3]
         used.completion_tokens += head[4]
@@ -231,7 +241,7 @@ def read_index(path: Path) -> JournalIndex:
             head, offset, is_copy=lambda known: os.pread(handle, len(line), known) == line
         )
         if head[2] is None and is_new:
-            index.add_unpriced(read_deployment(line), head)
+            index.add_unpriced(line, head)
 
     try:
         index.whole_bytes, index.torn_bytes = scan(path, take)

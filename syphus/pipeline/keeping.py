@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from syphus.core.prices import halved
 from syphus.core.records import Usage
 from syphus.journal.format import encode_failure, encode_not_billed, encode_reply, encode_sent
 from syphus.journal.reader import JournalReader, read_index
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from syphus.core.deployments import Deployment
     from syphus.core.errors import JournalWriteFailed
     from syphus.core.events import Observer
+    from syphus.core.prices import Rates
     from syphus.core.records import Failure, Reply, Request, Stage
     from syphus.journal.format import Kind
     from syphus.journal.reader import JournalIndex, Unpriced
@@ -44,10 +46,11 @@ class Kept:
 class Spent:
     """Tokens and US dollars of every reply in the run's journals.
 
-    Replies that were journalled without a cost count at the rates that their deployment has today:
-    `reckoned` says how many, `reckoned_cost` what they add to the cost. `unpriced` are those whose
-    deployment has none, or isn't there; no other's rates are theirs, and the cost leaves them out.
-    `assumed` is what a budget counts for them: their usage at the dearest rates known.
+    Replies that were journalled without a cost count at the rates that their deployment has today,
+    those of batches at what batches cost there: `reckoned` says how many, `reckoned_cost` what they
+    add to the cost. `unpriced` are those whose deployment has none, or isn't there; no other's
+    rates are theirs, and the cost leaves them out. `assumed` is what a budget counts for them:
+    their usage at the dearest rates known.
     `attempts_lost` counts attempts that may have been billed without a reply, `uncertain` is the
     most that they may have cost.
     """
@@ -97,11 +100,16 @@ class Spent:
         self.cost += index.cost
         self.uncertain += index.uncertain_cost
         self.attempts_lost += index.lost_sends + len(index.open_sends)
-        for name, used in index.unpriced.items():
-            same = [each for each in deployments if each.name == name]
-            if models.get(name) not in (None, *(each.model for each in same)):
-                same = []
-            self._reckon(used, same, deployments)
+        in_batches = [replace(each, rates=_in_batches(each)) for each in deployments]
+        for found, rated in (
+            (index.unpriced, deployments),
+            (index.unpriced_in_batches, in_batches),
+        ):
+            for name, used in found.items():
+                same = [each for each in rated if each.name == name]
+                if models.get(name) not in (None, *(each.model for each in same)):
+                    same = []
+                self._reckon(used, same, rated)
 
     def _reckon(
         self, used: Unpriced, same: Sequence[Deployment], deployments: Sequence[Deployment]
@@ -120,6 +128,13 @@ class Spent:
         self.unpriced += used.replies
         known = (each.rates.cost(usage) for each in deployments if each.rates)
         self.assumed += max(known, default=0.0)
+
+
+def _in_batches(deployment: Deployment) -> Rates | None:
+    """What batches cost, also in a run that makes none."""
+    if deployment.batch_rates is None and deployment.rates is not None:
+        return halved(deployment.rates)
+    return deployment.batch_rates
 
 
 class StageJournal:

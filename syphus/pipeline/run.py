@@ -44,11 +44,11 @@ from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
-    from syphus.core.events import Observer
+    from syphus.core.events import BatchCounts, Observer
     from syphus.core.records import Stage
     from syphus.engine.asking import Asking
     from syphus.pipeline.keeping import Kept
@@ -69,6 +69,7 @@ class Run:
         self._lacks_answers = False
         self._stopping = Stopping()
         self._engine: Asking | None = None
+        self._batches: Callable[[], BatchCounts] | None = None
         self._generation: Generation | None = None
         self._translating: Translating | None = None
 
@@ -236,7 +237,9 @@ class Run:
         readings = [Reading(generation.take)]
         stages: list[Stage] = ["generate"]
         if translating is not None:
-            translating.attach(engine, asked.wants_description)
+            translating.attach(
+                engine, asked.wants_description, generation.pairs_of, asked.sent_before
+            )
             readings.append(Reading(translating.take))
             stages.append("translate")
         elif asked.keeps_strays and "translate" in journals:
@@ -246,7 +249,7 @@ class Run:
             journals[stage].open(on_durable=asked.watching(reading.durable), on_refused=engine.stop)
             for stage, reading in zip(stages, readings, strict=True)
         ]
-        self._engine = engine
+        self._engine, self._batches = engine, asked.batches
         if self._stopping.reason is not None:
             engine.stop(self._stopping.reason)
         try:
@@ -347,6 +350,7 @@ class Run:
             cached_tokens=self._spent.cached_tokens,
             cost=self._spent.cost if self._priced else None,
             seconds=time.monotonic() - self._began,
+            batches=self._batches() if self._batches else None,
         )
 
     def _shape(

@@ -143,3 +143,26 @@ def test_a_run_goes_on_online_only_when_no_batch_is_out(desk: Any, server: Scrip
     assert done.status == 2
     assert "syphus cancel out" in done.err
     assert server.log.requests == before
+
+
+def test_the_status_tells_what_batches_cost(desk: Any, server: ScriptedServer) -> None:
+    """At most while one is under way, truly once it is done, and the sum of both."""
+    entry = f'[[deployments]]\nbase_url = "{server.base_url}"\nmodel = "m"\n'
+    desk.write("d.toml", entry + "price = { prompt = 1000.0, completion = 1000.0 }\n")
+    night = ("--config", "d.toml", "--backend", "batch", "--max_tokens", 200, "--poll_seconds")
+    server.play(Script(batches=Batches(running=40)))
+    with desk.spawn(*NAME, *night, 0.02, *FOLDER) as process:
+        wait_for(lambda: server.log.batches.calls.get("find_batch", 0) >= 5)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    shown = desk.call("status", "out").out
+    assert re.search(r"^batch .*, at most \$[1-9][\d.]*, batch_", shown, re.MULTILINE), shown
+    assert re.search(
+        r"^batches   \$0.0000 for 0 that are done, at most \$[1-9]", shown, re.MULTILINE
+    )
+    done = desk.call("run", *NAME, *night, 0.01, *FOLDER)
+    assert done.status == 0, done.err
+    cost = desk.read("out/meta.json")["cost"]
+    shown = desk.call("status", "out").out
+    assert re.search(rf"^batch .* ago, \${cost:.4f}, batch_", shown, re.MULTILINE), shown
+    assert f"batches   ${cost:.4f} for 1 that are done\n" in shown

@@ -208,6 +208,10 @@ class BatchApi:
         """Lines added whose outcomes were not given out yet."""
         return self._store.held
 
+    def facts(self) -> Iterator[bytes]:
+        """The facts of every line whose outcome is still wanted, as its chunk was closed."""
+        return self._store.facts()
+
     def holds(self, custom_id: str) -> bool:
         """Whether a line is in a chunk, maybe of an earlier sitting, and not yet given out."""
         return self._store.holds(custom_id)
@@ -234,14 +238,14 @@ class BatchApi:
                         raise self._stops.pop(chunk.name)
             await self._wake.wait()
 
-    def durable(self, batch: str) -> None:
-        """Takes note that all outcomes of a chunk are stored: its files may go.
+    def durable(self, batch: str, *, cost: float | None = None) -> None:
+        """Takes note that all outcomes of a chunk, which cost `cost`, are stored: its files may go.
 
         Raises ValueError where some were never given out.
         """
         if batch not in self._given:
             raise ValueError(f"not all outcomes of batch {batch} were given out")
-        self._ledger.append(self._ledger.chunks[batch], "durable")
+        self._ledger.append(self._ledger.chunks[batch], "durable", cost=cost)
         self._wake.set()
 
     async def cancel(self) -> None:

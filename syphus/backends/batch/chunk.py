@@ -53,13 +53,13 @@ class Chunk:
     """One chunk. `stage` is the last step that counts.
 
     `sha256` and `bytes` are of the file that is uploaded. `tokens` counts for the limit of
-    enqueued tokens, `most_cost` is in US dollars. `created` is the batch's own time of creation in
-    Unix seconds, `since` when the last step was taken. `past` are batches that failed without
-    doing anything. `unsure` says that a creation before the one that counts may have come to a
-    batch too, `counted` that the endpoint told `done` and `failed`. `problems` are (code, line from
-    1 or None, message, param) of a failed batch. `gone` are those of its files, "output" and
-    "error", that the endpoint had deleted before they came; `odd` the ids of those that came, but
-    not as was told of them.
+    enqueued tokens, `most_cost` is in US dollars, and so is `cost`, once that is known. `created`
+    is the batch's own time of creation in Unix seconds, `since` when the last step was taken.
+    `past` are batches that failed without doing anything. `unsure` says that a creation before the
+    one that counts may have come to a batch too, `counted` that the endpoint told `done` and
+    `failed`. `problems` are (code, line from 1 or None, message, param) of a failed batch. `gone`
+    are those of its files, "output" and "error", that the endpoint had deleted before they came;
+    `odd` the ids of those that came, but not as was told of them.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Chunk:
     unsure: bool = False
     counted: bool = False
     was_split: bool = False
+    cost: float | None = None
     gone: tuple[str, ...] = ()
     odd: tuple[str, ...] = ()
 
@@ -137,6 +138,7 @@ class Chunk:
             created=self.created,
             cost_at_most=self.most_cost,
             remote_id=self.batch_id,
+            cost=self.cost,
         )
 
 

@@ -10,14 +10,14 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from syphus.backends.batch.chunk import ChunkFiles
-from syphus.backends.batch.filling import Bounds, Filling, read_pairs
+from syphus.backends.batch.filling import Bounds, Filling, read_facts_line, read_pairs
 from syphus.backends.batch.off_loop import off_loop
 from syphus.backends.batch.results import read_custom_ids
 from syphus.core.batches import BatchLine, BatchState
 from syphus.core.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from syphus.backends.batch.chunk import Chunk
@@ -61,6 +61,14 @@ class ChunkStore:
     def holds(self, custom_id: str) -> bool:
         """Whether a line is in a chunk and wasn't given out."""
         return _digest(custom_id) in self._held
+
+    def facts(self) -> Iterator[bytes]:
+        """The engine's facts of every line in an open chunk."""
+        for chunk in list(self._ledger.chunks.values()):
+            if chunk.is_open:
+                with self.files(chunk).facts.open("rb") as lines:
+                    for line in lines:
+                        yield read_facts_line(line).facts
 
     def files(self, chunk: Chunk) -> ChunkFiles:
         """Where a chunk's files are."""
@@ -113,11 +121,13 @@ class ChunkStore:
         self._held.difference_update(map(_digest, custom_ids))
 
     def states(self) -> list[BatchState]:
-        """Every chunk that is shown, the one that is being filled last."""
-        shown = [chunk.state() for chunk in self._ledger.chunks.values() if not chunk.was_split]
-        shown += [filling.state("queued") for filling in self._full]
-        if self._filling is not None and self._filling.lines:
-            shown.append(self._filling.state("filling"))
+        """Every chunk that is shown, the one that is being filled last. For any thread."""
+        chunks = list(self._ledger.chunks.values())
+        shown = [chunk.state() for chunk in chunks if not chunk.was_split]
+        shown += [filling.state("queued") for filling in list(self._full)]
+        filling = self._filling
+        if filling is not None and filling.lines:
+            shown.append(filling.state("filling"))
         return shown
 
     def close(self) -> None:
