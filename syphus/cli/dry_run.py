@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.preview import Preview
 
+_MOST_SHOWN = 20
+
 
 def show_preview(plan: Plan) -> None:
     """Prints the first query's messages, then counts, tokens and cost."""
@@ -25,6 +27,9 @@ def show_preview(plan: Plan) -> None:
         f"answered by {', '.join(found.deployments)}",
         f"queries     {found.queries}",
     ]
+    if found.skips.count:
+        lines.append(f"left out    {found.skips.count} items")
+        lines += [f"            {item}" for item in found.skips.kept[:_MOST_SHOWN]]
     if found.empty:
         lines.append(f"not asked   {found.empty} without a text")
     if found.repeated or found.renamed:

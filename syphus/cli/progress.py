@@ -132,6 +132,7 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
     now, written = outcome.snapshot, outcome.written
     lines = [
         f"queries   {now.read}",
+        *([f"left out  {outcome.skipped}"] if outcome.skipped else []),
         f"asked     {now.done - now.empty}",
         f"valid     {now.valid} ({written.valid} pairs)",
         f"invalid   {now.invalid}",

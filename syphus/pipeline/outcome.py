@@ -20,7 +20,8 @@ class Outcome:
     `missing_translations` counts pairs that one of the languages lacks, once for each;
     `unasked_translations` those of them that a stop or --reparse left to be asked for;
     `failed_translations` those of them whose request was given up, in this sitting or before.
-    `goes_on` says that the same command asks for what is missing.
+    `goes_on` says that the same command asks for what is missing. `skipped` counts the items that
+    the plugin left out, as far as the data set was read; they are no queries.
     """
 
     folder: Path
@@ -31,6 +32,7 @@ class Outcome:
     stopped_by: SyphusError | None
     unasked_translations: int = 0
     goes_on: bool = True
+    skipped: int = 0
 
     @property
     def exit_status(self) -> int:

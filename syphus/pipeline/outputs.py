@@ -15,6 +15,7 @@ from syphus.export.summary import RunSummary, write_summary
 from syphus.export.translated import PairTranslations, translated_path, write_translated
 from syphus.pipeline.generation import NOTHING_TO_ASK, NOTHING_TO_ASK_FAILURE, UNANSWERED
 from syphus.pipeline.plugin_calls import images_of
+from syphus.pipeline.skipped import SKIPPED, tell_skipped, write_skipped
 from syphus.pipeline.verdicts import judge
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Outputs:
     def write(self, *, time: str) -> ResultCounts:
         """Writes the result lists and the MIMIC-IT files; `time` stands in their head."""
         self._spool.finish()
+        write_skipped(self._folder, self._plan.source.skips, secrets=self._plan.secrets)
         meta = InstructionsMeta(
             version=self._plan.settings.dataset_version, time=time, author=AUTHOR
         )
@@ -101,6 +103,9 @@ class Outputs:
     def tell(self, observer: Observer) -> None:
         """Says what is unusual about the queries."""
         source, in_vain = self._plan.source, self._generation.tally.redone_in_vain
+        tell_skipped(source.skips, observer)
+        if more := source.skips.count - source.skips.told:
+            observer.notice(f"{more} more items are left out: see {self._folder / SKIPPED}")
         if source.repeated:
             observer.notice(f"{source.repeated} repeated queries are asked once")
         if source.renamed:
@@ -164,6 +169,7 @@ class Outputs:
                     "truncated": written.truncated,
                     "repeated_queries": source.repeated,
                     "renamed_queries": source.renamed,
+                    "skipped_items": source.skips.count,
                     "perhaps_billed": spent.attempts_lost,
                     "perhaps_cost": spent.uncertain,
                     "translations": {

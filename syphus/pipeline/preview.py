@@ -19,15 +19,17 @@ from syphus.prompting.tokens import TokenCounter
 if TYPE_CHECKING:
     from syphus.core.records import Prefix
     from syphus.pipeline.plan import Plan
+    from syphus.plugins.skips import Skips
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """A run before it is paid for.
 
-    `messages` are those of the first query. `empty` counts queries without a text, which aren't
-    asked. `completion_tokens` is a guess: the mean length of the in-context answers for each
-    query (300 tokens where there are none); `most_completion_tokens` is max_tokens for each.
+    `messages` are those of the first query, `skips` the items that the plugin left out. `empty`
+    counts queries without a text, which aren't asked. `completion_tokens` is a guess: the mean
+    length of the in-context answers for each query (300 tokens where there are none);
+    `most_completion_tokens` is max_tokens for each.
     `translation` is what translating into `languages` will take, `most_translation` at most.
     No request that is made once more is in any figure. Costs are US dollars and those of both
     stages, None where no price is known; `most_cost` is the cost at most.
@@ -36,6 +38,7 @@ class Preview:
     model: str
     deployments: tuple[str, ...]
     messages: list[dict[str, Any]]
+    skips: Skips
     queries: int
     empty: int
     repeated: int
@@ -96,6 +99,7 @@ def preview(plan: Plan) -> Preview:
         model=model,
         deployments=tuple(each.name for each in plan.deployments) or ("local",),
         messages=first,
+        skips=plan.source.skips,
         queries=asked,
         empty=empty,
         repeated=plan.source.repeated,

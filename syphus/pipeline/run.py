@@ -37,6 +37,7 @@ from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
+from syphus.pipeline.skipped import tell_skipped
 from syphus.pipeline.stopping import Stopping
 from syphus.pipeline.targets import choose_targets, find_left_out
 from syphus.prompting.messages import Assembler
@@ -103,6 +104,7 @@ class Run:
             journals = await self._open_journals(folder, languages, stack)
             self._count_spent(journals, deployments, models=models_of(facts.earlier))
             facts.begin(shape, deployments, languages, journals["generate"].index.whole_bytes)
+            tell_skipped(self._plan.source.skips, self._observer)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
             translating = self._make_translating(journals, deployments, shape, languages, left_out)
@@ -304,6 +306,7 @@ class Run:
             unasked_translations=sum(each.unasked for each in wanted) if is_open else 0,
             stopped_by=stopped_by,
             goes_on=not self._lacks_answers,
+            skipped=self._plan.source.skips.count,
         )
 
     def _reason_to_go_on(self, now: Snapshot) -> SyphusError | None:

@@ -173,3 +173,17 @@ def test_any_bound_on_tokens_can_be_shown(desk: Any, server: ScriptedServer, cou
     """The most that a run may take is reckoned, not written out."""
     flags = ("--base_url", server.base_url, "--model", "m", "--max_tokens", count)
     assert f"{5 * count} at most" in dry(desk, *NAME, *flags)
+
+
+def test_items_that_are_left_out_are_shown(desk: Any, server: ScriptedServer) -> None:
+    """Before anything is paid for, one line says which they are and why."""
+    items = [{"id": "a", "sentences": "A boat."}, {"id": "b", "skip": "the photo is torn"}]
+    desk.write("photos.json", items)
+    done = desk.main(*NAME, "--base_url", server.base_url, "--model", "m", "--dry_run")
+    assert done.status == 0, done.err
+    assert figures("queries", done.out) == [1]
+    assert "left out    1 items\n            item 2 (b) is left out: the photo is torn" in done.out
+    ran = desk.main(*NAME, "--base_url", server.base_url, "--model", "m", "--output_dir", "out")
+    assert ran.status == 0, ran.err
+    assert "left out  1\n" in ran.out
+    assert "item 2 (b) is left out: the photo is torn" in ran.err
