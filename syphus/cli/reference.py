@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_COMMANDS = ("run", "translate", "datasets", "status", "cancel", "validate")
+_COMMANDS = ("run", "translate", "datasets", "status", "cancel", "export", "convert", "validate")
 _TERMINAL = {"COLUMNS": "80", "TERM": "dumb"}
 _HEAD = """\
 # Commands

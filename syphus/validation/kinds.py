@@ -24,6 +24,7 @@ _OF_A_RUN: Final = frozenset(
         "meta.json",
         "query_input.json",
         "run.json",
+        "skipped_items.json",
         "translation_errors.json",
         "valid_output.json",
     }
