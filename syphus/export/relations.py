@@ -52,12 +52,23 @@ class EachAlone:
 
 
 class PreviousTurns:
-    """For conversations: a turn is related to those before it, which it may speak of."""
+    """For conversations: a turn is related to those before it, which it may speak of.
+
+    `turns` is how many pairs make a conversation where a reply holds several; 0: all of them.
+    """
+
+    def __init__(self, turns: int = 0) -> None:
+        self._turns = turns
 
     def related(self, facts: QueryFacts, numbers: range) -> Iterable[Sequence[int]]:
-        """The query's earlier pairs, the latest of them."""
+        """The earlier pairs of the conversation, the latest of them."""
         del facts
-        return (numbers[max(0, at - MOST_RELATED) : at] for at in range(len(numbers)))
+        turns = self._turns or max(1, len(numbers))
+        if len(numbers) % turns:
+            # One was rejected, so nobody knows any more where a conversation begins.
+            return ((),) * len(numbers)
+        starts = ((at // turns * turns, at) for at in range(len(numbers)))
+        return (numbers[max(start, at - MOST_RELATED) : at] for start, at in starts)
 
 
 class Grouping(Protocol):

@@ -25,7 +25,7 @@ def relations_at_once(
     an id for several queries.
     """
     if dataset.relations == "previous_turns":
-        return PreviousTurns()
+        return PreviousTurns(dataset.turns)
     if dataset.relations == "same_source" and not renamed:
         shared = _names_images(dataset) and ByImages(facts())
         return None if shared else EachAlone()

@@ -102,6 +102,8 @@ def _check_attributes(made: AbstractDataset, label: str) -> None:
         raise PluginError(
             f"{label}: relations is {made.relations!r}; it is one of {', '.join(strategies)}"
         )
+    if not isinstance(made.turns, int) or made.turns < 0:
+        raise PluginError(f"{label}: turns is {made.turns!r}; it is a number of pairs, or 0")
     model = made.response_model
     if model is not None and not hasattr(model, "model_json_schema"):
         raise PluginError(f"{label}: response_model is {model!r}; it must be a pydantic model")

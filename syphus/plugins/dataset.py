@@ -40,7 +40,8 @@ class AbstractDataset(ABC):
     pairs. `response_model` is a pydantic model where replies are asked for as structured data.
     `relations` says which pairs stand in `rel_ins_ids`: the others on the same images
     ("same_source"), those before it in its reply ("previous_turns"), or those of other queries
-    whose texts are most alike ("nearest_text").
+    whose texts are most alike ("nearest_text"). `turns` is how many pairs make a conversation where
+    a reply holds several; 0 where all of a reply are one.
     """
 
     name: str = ""
@@ -49,6 +50,7 @@ class AbstractDataset(ABC):
     short: str = ""
     free_text: bool = False
     relations: RelatedBy = "same_source"
+    turns: int = 0
     response_model: type | None = None
     root_folder: ClassVar[Path] = Path()
     _derived_short: ClassVar[str] = ""

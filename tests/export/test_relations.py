@@ -88,6 +88,17 @@ def test_a_turn_is_related_to_those_before_it(tmp_path: Path) -> None:
     assert found[MOST_RELATED + 6] == list(range(6, MOST_RELATED + 6))
 
 
+@pytest.mark.parametrize(
+    ("pairs", "expected"), [(6, [[], [1], [1, 2], [], [4], [4, 5]]), (5, [[]] * 5), (0, [])]
+)
+def test_several_conversations_of_a_reply_are_apart(
+    tmp_path: Path, pairs: int, expected: list[list[int]]
+) -> None:
+    """By the number of their turns; where one was lost, no pair claims another for its own."""
+    facts = lay_out(tmp_path, [((), pairs)])
+    assert list(related(PreviousTurns(3), tmp_path, facts).values()) == expected
+
+
 def test_a_query_alone_relates_its_own_pairs(tmp_path: Path) -> None:
     """All others of the reply."""
     facts = lay_out(tmp_path, [(("a",), 3), (("b",), 1)])

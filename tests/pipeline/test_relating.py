@@ -53,6 +53,13 @@ def test_turns_name_those_before_them(job: Any, photos: Callable[..., Any]) -> N
     assert [train[name] for name in ids(1, 2, 3, 4, 5)] == [[], ids(1), ids(1, 2), [], ids(4)]
 
 
+def test_a_reply_may_hold_several_conversations(job: Any, photos: Callable[..., Any]) -> None:
+    """A plugin says of how many turns."""
+    dataset = photos(1)
+    dataset.turns = 1
+    assert relate(job, dataset, "previous_turns") == {name: [] for name in ids(1, 2, 3)}
+
+
 def test_neighbours_by_text_stand_in_the_files(
     job: Any, photos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,9 +86,19 @@ def test_a_missing_model_is_said_before_anything_is_asked(
     assert job.server.log.requests == 0
 
 
-def test_a_strategy_that_does_not_exist_is_refused(photos: Callable[..., Any]) -> None:
-    """With those that do."""
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("relations", "nearest", "same_source, previous_turns, nearest_text"),
+        ("turns", "3", "number of pairs"),
+        ("turns", -1, "number of pairs"),
+    ],
+)
+def test_a_wrong_choice_is_refused(
+    photos: Callable[..., Any], name: str, value: object, says: str
+) -> None:
+    """With what would be right."""
     dataset = photos(1)
-    dataset.relations = "nearest"
-    with pytest.raises(PluginError, match="same_source, previous_turns, nearest_text"):
+    setattr(dataset, name, value)
+    with pytest.raises(PluginError, match=says):
         construct._check_attributes(dataset, "Photos")
