@@ -13,8 +13,8 @@ from syphus.core.endpoints import is_model_named
 from syphus.core.errors import SettingsError
 from syphus.export.run_file import read_run_file
 from syphus.journal.format import read_deployment, read_head
-from syphus.pipeline.keeping import EMBEDDED
 from syphus.pipeline.run_facts import models_of
+from syphus.pipeline.spent import EMBEDDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
