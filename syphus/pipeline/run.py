@@ -266,7 +266,7 @@ class Run:
             raise _first_of(errors) from None
         for reading in readings:
             reading.finish()
-        earlier = journals["generate"].index.outcomes  # those that were met are taken out
+        earlier = journals["generate"].index.outcomes
         stopped = engine.stopped_by is not None
         if stopped and earlier and not await self._stopping.read_on(generation):
             self._observer.notice(
