@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from syphus.export.queries import QuerySpool
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
-    from syphus.pipeline.keeping import Spent
     from syphus.pipeline.plan import Plan
+    from syphus.pipeline.spent import Spent
     from syphus.pipeline.translating import Translating
 
 AUTHOR = "Syphus"
