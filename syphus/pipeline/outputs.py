@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from syphus.pipeline.plugin_calls import images_of
 from syphus.pipeline.verdicts import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from syphus.core.events import Observer, Snapshot
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from syphus.pipeline.generation import Generation
     from syphus.pipeline.keeping import Spent
     from syphus.pipeline.plan import Plan
+    from syphus.pipeline.quality import Sieve
     from syphus.pipeline.translating import Translating
 
 AUTHOR = "Syphus"
@@ -55,6 +57,7 @@ class Outputs:
         self._generation = generation
         self._translating = translating
         self._reader = reader
+        self._sieve: Sieve | None = None
 
     def write(self, *, time: str) -> ResultCounts:
         """Writes the result lists and the MIMIC-IT files; `time` stands in their head."""
@@ -68,9 +71,20 @@ class Outputs:
             return ResultCounts(queries=tally.read, productive=tally.valid, valid=tally.pairs)
         if self._dataset.free_text:
             return write_results(self._folder, self._answers())
-        counts = self._write_pairs(meta)
+        self._sieve = self._make_sieve()
+        with closing(self._sieve) if self._sieve else nullcontext():
+            counts = self._write_pairs(meta)
         self._write_translated(meta)
         return counts
+
+    def _make_sieve(self) -> Sieve | None:
+        quality = self._plan.quality
+        if quality is None:
+            return None
+        from syphus.pipeline.quality import Sieve  # noqa: PLC0415 - only where pairs are checked
+
+        expected = self._generation.tally.pairs
+        return Sieve(quality, self._folder, short=self._dataset.short, expected=expected)
 
     def _write_pairs(self, meta: InstructionsMeta) -> ResultCounts:
         """Writes all in one pass, unless related pairs may stand far behind each other."""
@@ -109,6 +123,8 @@ class Outputs:
             observer.notice(
                 f"{in_vain} queries were asked again in vain: their earlier replies stand"
             )
+        if self._sieve is not None and (found := self._sieve.tell()):
+            observer.notice(found)
 
     def write_summary(
         self, now: Snapshot, written: ResultCounts, *, seconds: float, spent: Spent
@@ -140,6 +156,7 @@ class Outputs:
                     "renamed_queries": source.renamed,
                     "perhaps_billed": spent.attempts_lost,
                     "perhaps_cost": spent.uncertain,
+                    **({"quality": self._sieve.summary()} if self._sieve else {}),
                     "translations": {
                         code: {
                             "translated": each.translated,
@@ -163,9 +180,16 @@ class Outputs:
 
     def _answers(self) -> Iterator[Answered]:
         pairs = zip(self._spool.queries(), self._generation.offsets, strict=True)
-        for query, offset in pairs:
+        for position, (query, offset) in enumerate(pairs):
             if offset != UNANSWERED:
-                yield self._answered(query, offset)
+                answer = self._answered(query, offset)
+                yield self._sifted(position, answer) if self._sieve else answer
+
+    def _sifted(self, position: int, answer: Answered) -> Answered:
+        if self._sieve is None or answer.parsed is None:
+            return answer
+        parsed = self._sieve.sift(position, answer.query.source_id, answer.parsed)
+        return replace(answer, parsed=parsed)
 
     def _adding_to(self, files: MimicitWriter) -> Iterator[Answered]:
         for answer in self._answers():
@@ -221,17 +245,28 @@ class Outputs:
                 yield from _of_query(translating, position, query.id, texts)
             return
         for group in number_pairs(self._folder / VALID, self._facts()):
-            yield from _of_query(
-                translating, group.facts.position, group.facts.query_id, group.pairs
-            )
+            position, query_id = group.facts.position, group.facts.query_id
+            dropped = self._sieve.dropped_of(position) if self._sieve else frozenset()
+            pairs = self._all_pairs(position) if dropped else group.pairs
+            yield from _of_query(translating, position, query_id, pairs, dropped)
+
+    def _all_pairs(self, position: int) -> Sequence[QuestionAnswer]:
+        """The pairs of a query's reply with those that were dropped: they are in the key."""
+        reply = self._reader.at(self._generation.offsets[position]).reply
+        parsed = judge(self._dataset, reply).parsed if reply else None
+        return parsed.pairs if parsed else ()
 
 
 def _of_query(
-    translating: Translating, position: int, query_id: str, pairs: Iterable[QuestionAnswer]
+    translating: Translating,
+    position: int,
+    query_id: str,
+    pairs: Iterable[QuestionAnswer],
+    dropped: frozenset[int] = frozenset(),
 ) -> Iterator[PairTranslations]:
-    found = translating.result(position, query_id, pairs)
+    found = translating.result(position, query_id, pairs, dropped)
     translating.count(found)
-    for pair in found.pairs:
+    for pair in found.wanted:
         texts: dict[str, tuple[str, str]] = {}
         missing: dict[str, tuple[str, str]] = {}
         for code in translating.languages:

@@ -23,13 +23,14 @@ from syphus.translation.shape import response_format
 from syphus.translation.values import SourcePair, Translated, Untranslated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from syphus.core.records import QuestionAnswer, Request
     from syphus.engine.asking import Asking
     from syphus.journal.format import Kind
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.prompting.messages import Assembler
+    from syphus.quality.screen import Screen
     from syphus.translation.check_glossary import Glossary
 
 _LONGEST_SHOWN = 2000
@@ -48,7 +49,8 @@ class Coverage:
 class Progress:
     """The translations of one query's pairs, by pair number and language.
 
-    `failed` are those whose last request was given up.
+    `failed` are those whose last request was given up. The pairs numbered in `skipped` are
+    neither asked for nor read: they are dropped.
     """
 
     query_id: str
@@ -56,10 +58,18 @@ class Progress:
     pairs: tuple[SourcePair, ...]
     given: dict[tuple[int, str], Translated] = field(default_factory=dict)
     rejected: dict[tuple[int, str], Untranslated] = field(default_factory=dict)
+    skipped: frozenset[int] = frozenset()
     failed: set[tuple[int, str]] = field(default_factory=set)
     tries: Counter[tuple[int, str]] = field(default_factory=Counter)
     asking: set[tuple[int, str]] = field(default_factory=set)
     unjudged: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def wanted(self) -> Sequence[SourcePair]:
+        """The pairs that aren't skipped."""
+        if not self.skipped:
+            return self.pairs
+        return [pair for pair in self.pairs if pair.number not in self.skipped]
 
 
 class Translating:
@@ -68,7 +78,8 @@ class Translating:
     `languages` are codes; `max_reasks` bounds how often one pair in one language is asked again;
     `redo` names the outcomes of earlier sittings that don't count as tries: what they didn't give
     is asked for once more, what they gave stays. `send=False` asks nothing. `failed` counts pairs
-    that lack a language because its request was given up, once for each.
+    that lack a language because its request was given up, once for each. Pairs that are `unwanted`
+    aren't asked for. They are in the key all the same, so it doesn't depend on what is wanted.
     """
 
     def __init__(
@@ -82,6 +93,7 @@ class Translating:
         glossary: Glossary | None = None,
         redo: frozenset[Kind] = frozenset(),
         send: bool = True,
+        unwanted: Screen | None = None,
     ) -> None:
         self.languages = languages
         self.coverage = {code: Coverage() for code in languages}
@@ -95,6 +107,7 @@ class Translating:
         self._glossary = glossary
         self._redo = redo
         self._send = send
+        self._unwanted = unwanted
         self._last = array("q")
         self._earlier: dict[int, list[int]] = {}
         self._open: dict[int, Progress] = {}
@@ -109,6 +122,12 @@ class Translating:
     def begin(self, position: int, query_id: str, pairs: Iterable[QuestionAnswer]) -> list[Request]:
         """What is to be asked for the pairs of one query, less what the journal has."""
         progress = self._progress(query_id, pairs)
+        if self._unwanted is not None:
+            progress.skipped = frozenset(
+                pair.number
+                for pair in progress.pairs
+                if self._unwanted(pair.instruction, pair.answer)
+            )
         for offset in self._index.all_of(int(progress.key, 16)):
             self._remember(position, offset)
             self._read(progress, offset)
@@ -119,9 +138,16 @@ class Translating:
         self.count(progress)
         return []
 
-    def result(self, position: int, query_id: str, pairs: Iterable[QuestionAnswer]) -> Progress:
+    def result(
+        self,
+        position: int,
+        query_id: str,
+        pairs: Iterable[QuestionAnswer],
+        skipped: frozenset[int] = frozenset(),
+    ) -> Progress:
         """What the journal holds for the pairs of one query: given, or rejected with a reason."""
         progress = self._progress(query_id, pairs)
+        progress.skipped = skipped
         last = self._last[position] if position < len(self._last) else NOT_WRITTEN
         if last != NOT_WRITTEN:
             for offset in (*self._earlier.get(position, ()), last):
@@ -180,7 +206,7 @@ class Translating:
         *,
         tries: int = 1,
     ) -> None:
-        pairs = [progress.pairs[number - 1] for number in numbers]
+        pairs = [progress.pairs[number - 1] for number in numbers if number not in progress.skipped]
         asked = [
             (pair, code)
             for pair in pairs
@@ -237,7 +263,7 @@ class Translating:
     def _next(self, position: int, progress: Progress) -> list[Request]:
         wanted = {
             (pair.number, code)
-            for pair in progress.pairs
+            for pair in progress.wanted
             for code in self.languages
             if (pair.number, code) not in progress.given
             and (pair.number, code) not in progress.asking
@@ -278,7 +304,7 @@ class Translating:
         """Adds the pairs of one query to the coverage, and what failed to `failed`."""
         self.failed += len(progress.failed)
         for code, coverage in self.coverage.items():
-            translated = sum((pair.number, code) in progress.given for pair in progress.pairs)
+            translated = sum((pair.number, code) in progress.given for pair in progress.wanted)
             coverage.translated += translated
-            coverage.missing += len(progress.pairs) - translated
+            coverage.missing += len(progress.wanted) - translated
             coverage.unjudged += progress.unjudged[code]

@@ -20,7 +20,7 @@ from syphus.plugins.faults import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from syphus.core.records import Pair, Query
 
@@ -37,6 +37,10 @@ class AbstractDataset(ABC):
     `short` begins the ids of the finished data set; without one, the capitals and digits of the
     class's name do. `free_text` says that replies are kept whole instead of being split into
     pairs. `response_model` is a pydantic model where replies are asked for as structured data.
+
+    With `--quality`, `giveaway_phrases` are looked for beside those of all data sets,
+    `question_words` and `answer_words` are the least and the most words, and `quality_skips` names
+    checks that would be wrong here.
     """
 
     name: str = ""
@@ -45,6 +49,10 @@ class AbstractDataset(ABC):
     short: str = ""
     free_text: bool = False
     response_model: type | None = None
+    giveaway_phrases: Collection[str] = ()
+    question_words: tuple[int, int] | None = None
+    answer_words: tuple[int, int] | None = None
+    quality_skips: Collection[str] = ()
     root_folder: ClassVar[Path] = Path()
     _derived_short: ClassVar[str] = ""
     _syphus_prompt: Any = None
