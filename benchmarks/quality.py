@@ -117,13 +117,20 @@ def find_ours(folder: Path, count: int) -> Find:
 
 def find_by_rensa(_folder: Path, _count: int) -> Find:
     """Sketches and index by rensa."""
-    from rensa import RMinHashDeduplicator  # noqa: PLC0415 - one library a process
+    from rensa import RMinHash, RMinHashDeduplicator  # noqa: PLC0415 - one library a process
 
-    known = RMinHashDeduplicator(threshold=THRESHOLD, num_perm=PERMUTATIONS, use_lsh=True)
+    known = RMinHashDeduplicator(threshold=THRESHOLD, num_perm=PERMUTATIONS, use_lsh=True, seed=1)
     numbers = itertools.count()
-    return lambda question, answer: (
-        not known.add(str(next(numbers)), shingle(read_words(question, answer)))
-    )
+
+    def find(question: str, answer: str) -> bool:
+        sketch = RMinHash(num_perm=PERMUTATIONS, seed=1)
+        sketch.update(shingle(read_words(question, answer)))
+        if known.is_duplicate("", sketch):
+            return True
+        known.add(str(next(numbers)), sketch)
+        return False
+
+    return find
 
 
 def find_by_datasketch(_folder: Path, _count: int) -> Find:

@@ -52,7 +52,7 @@ _MARKS: Final = (
     "transcript",
     "bounding",
     "metadata",
-    "stamp",
+    "stamps",
     "coordinates",
     "according to the ",
     "given",
@@ -61,7 +61,6 @@ _MARKS: Final = (
     "above",
     "preceding",
     "input",
-    "original",
 )
 
 

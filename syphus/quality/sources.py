@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-# What only the annotation can be, where nothing says that it is seen in the picture.
+# What only the annotation can be, where nothing says that it is seen in the picture. A camera puts
+# one time stamp into it, an annotation has many.
 ANNOTATION: Final = (
     r"(?:descriptions?|captions?|annotations?|narrations?|transcripts?|bounding[ -]?box(?:es)?"
-    r"|metadata|timestamps?|time stamps?|coordinates)"
+    r"|metadata|time ?stamps|coordinates)"
 )
 # What is the annotation only where it is said to be given.
 TEXT: Final = r"(?:text|passage|context|information|sentences?|paragraph|details?|input|prompt)"
-GIVEN: Final = r"(?:given|provided|supplied|above|preceding|input|original)"
+GIVEN: Final = r"(?:given|provided|supplied|above|preceding|input)"
 MEDIUM: Final = r"(?:images?|pictures?|photos?|photographs?|videos?|clips?|scenes?|frames?|footage)"
 # "the caption on the poster", "the description of the product", "the information desk": seen.
 NOT_SEEN: Final = (

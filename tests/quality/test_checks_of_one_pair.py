@@ -65,6 +65,8 @@ def test_a_question_gives_the_annotation_away_too() -> None:
         "The text message on his phone makes him smile.",
         "The description of the product is printed on the box.",
         "He is given a box with a ribbon.",
+        "According to the timestamp of the camera, it is noon.",
+        "What is new in the original context of the museum is the light.",
         "Based on the shadows, it is late in the afternoon.",
         "The plane above the text is red.",
         "The label describes the contents of the jar.",
