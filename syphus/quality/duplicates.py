@@ -1,7 +1,7 @@
 """Exact and near duplicates in a stream of pairs: the first stays.
 
 Pairs are asked about in the order in which they are written, so what is found doesn't depend on
-the order of replies. A pair that repeats another one isn't remembered itself. Memory grows by 150
+the order of replies. A pair that repeats another one isn't remembered itself. Memory grows by 160
 bytes a pair; the words stand in a file without a name, where only likely duplicates are read.
 """
 
@@ -43,7 +43,7 @@ _MOST_COMPARED: Final = 16
 class Duplicates:
     """Finds what repeats an earlier pair. `expected` is how many pairs are likely to come.
 
-    `folder` is where the words are kept meanwhile. Use as a context manager.
+    `folder` is where the words are kept until `close`.
 
     Raises OSError where they can't be written.
     """
