@@ -52,9 +52,14 @@ def pin(process: int, core: int) -> None:
 
 
 def run(
-    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], limit: float = 900.0
+    command: Sequence[str | Path],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    limit: float = 900.0,
+    core: int | None = CLIENT_CORE,
 ) -> Cost:
-    """Runs a command on the clients' core to its end, or ends it after `limit` seconds."""
+    """Runs a command on one core (None: on all) to its end, or ends it after `limit` seconds."""
     with tempfile.TemporaryFile() as output:
         began = time.monotonic()
         process = subprocess.Popen(  # noqa: S603 - the command is the benchmark's own
@@ -66,7 +71,8 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        pin(process.pid, CLIENT_CORE)
+        if core is not None:
+            pin(process.pid, core)
         watchdog = threading.Timer(limit, _end, (process.pid,))
         watchdog.start()
         try:

@@ -13,7 +13,7 @@ class YourDataset(AbstractDataset):
     short = "YD"
     # 3. Write the prompt: a system message and examples of good pairs.
     prompt_path = "prompts/your_dataset.json"
-    # 4. Say where the annotations are; --query_inputs_path names another file.
+    # 4. Say where the annotations are (a sample ships here); --query_inputs_path names others.
     query_inputs_path = "datasets/samples/your_dataset.json"
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, str]]:

@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING, Any
 from syphus._version import __version__
 
 if TYPE_CHECKING:
+    from syphus.core.json_stream import stream_json
     from syphus.core.reading import read_json, read_json_lines
     from syphus.pipeline.interface import Syphus
     from syphus.plugins.dataset import AbstractDataset
 
-__all__ = ["AbstractDataset", "Syphus", "__version__", "read_json", "read_json_lines"]
+__all__ = [
+    "AbstractDataset",
+    "Syphus",
+    "__version__",
+    "read_json",
+    "read_json_lines",
+    "stream_json",
+]
 
 _PLACES = {
     "AbstractDataset": "syphus.plugins.dataset",
     "Syphus": "syphus.pipeline.interface",
     "read_json": "syphus.core.reading",
     "read_json_lines": "syphus.core.reading",
+    "stream_json": "syphus.core.json_stream",
 }
 
 

@@ -12,6 +12,8 @@ UNKNOWN_FINISH = "unknown"
 # takes some 60 bytes, and twice that where every character is escaped.
 _BYTES_A_TOKEN = 256
 _BESIDE_THE_TEXT = 1 << 20
+# Beyond it no number of tokens is one, nor has it a price: a float would overflow.
+_MOST_TOKENS = 1 << 53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,4 +100,4 @@ def _read_usage(usage: Any) -> Usage | None:
 
 
 def _count(value: Any) -> int:
-    return value if type(value) is int and value > 0 else 0
+    return value if type(value) is int and 0 < value < _MOST_TOKENS else 0

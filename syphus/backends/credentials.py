@@ -57,6 +57,15 @@ class EntraToken:
         self.value: str | None = None
         self.issued: tuple[str, ...] = ()
 
+    async def current(self) -> str:
+        """The provider's present token: it is asked each time, for it knows when one expires.
+
+        Raises as `renewed` does.
+        """
+        async with self._lock:
+            await self._take()
+            return self._value_unless_refused()
+
     async def renewed(self, refused: str | None) -> str:
         """A token other than `refused`, fetched unless another request has fetched it already.
 
@@ -65,13 +74,21 @@ class EntraToken:
         """
         async with self._lock:
             if self.value is None or (self.value == refused and refused != self._refused):
-                self.value = await self._fetch()
-                self.issued = (self.value, *self.issued)[:_REMEMBERED]
+                await self._take()
                 if self.value == refused:
                     self._refused = refused
-            if self.value == self._refused:
-                raise AccessDenied("the Entra token was refused, and there is no newer one")
-            return self.value
+            return self._value_unless_refused()
+
+    async def _take(self) -> None:
+        token = await self._fetch()
+        if token != self.value:
+            self.value = token
+            self.issued = (token, *self.issued)[:_REMEMBERED]
+
+    def _value_unless_refused(self) -> str:
+        if self.value is None or self.value == self._refused:
+            raise AccessDenied("the Entra token was refused, and there is no newer one")
+        return self.value
 
     async def _fetch(self) -> str:
         try:

@@ -10,7 +10,9 @@ import typer
 
 from syphus._version import __version__
 from syphus.cli.cancel import cancel
+from syphus.cli.convert import convert
 from syphus.cli.datasets import datasets
+from syphus.cli.export import export
 from syphus.cli.run import run
 from syphus.cli.status import status
 from syphus.cli.translate import translate
@@ -74,9 +76,11 @@ def make_app() -> typer.Typer:
     app.callback()(_top)
     app.command()(run)
     app.command()(translate)
+    app.command()(export)
     app.command()(datasets)
     app.command()(status)
     app.command()(cancel)
+    app.command()(convert)
     return app
 
 

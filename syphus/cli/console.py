@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from rich.console import Console as Terminal
 
-from syphus.cli.progress import progress_line, progress_table
+from syphus.cli.progress import Lines, progress_line, progress_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ _LINE_SECONDS = 30.0
 
 
 class Console:
-    """Watches a run: a live table on a terminal, a line every 30 s elsewhere.
+    """Watches a run: a live table on a terminal, a line every 30 s elsewhere if there is news.
 
     It only tells: where nothing can be shown, the run goes on without.
     """
@@ -79,9 +79,12 @@ class Console:
         ended = threading.Event()
 
         def print_lines() -> None:
+            lines = Lines(seconds=_LINE_SECONDS)
             while not ended.wait(_LINE_SECONDS):
                 with suppress(Exception):
-                    self.notice(progress_line(snapshot()))
+                    now = snapshot()
+                    if lines.is_due(now):
+                        self.notice(progress_line(now))
 
         thread = threading.Thread(target=print_lines, name="progress", daemon=True)
         thread.start()

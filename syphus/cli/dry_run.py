@@ -9,6 +9,9 @@ from syphus.core.durable import dump
 
 if TYPE_CHECKING:
     from syphus.pipeline.plan import Plan
+    from syphus.pipeline.preview import Preview
+
+_MOST_SHOWN = 20
 
 
 def show_preview(plan: Plan) -> None:
@@ -24,23 +27,47 @@ def show_preview(plan: Plan) -> None:
         f"answered by {', '.join(found.deployments)}",
         f"queries     {found.queries}",
     ]
+    if found.skips.count:
+        lines.append(f"left out    {found.skips.count} items")
+        lines += [f"            {item}" for item in found.skips.kept[:_MOST_SHOWN]]
     if found.empty:
         lines.append(f"not asked   {found.empty} without a text")
     if found.repeated or found.renamed:
         lines.append(
             f"repeated    {found.repeated} the same again, {found.renamed} ids with another text"
         )
+    if not found.prompt_tokens:
+        lines.append("generation  nothing: the data set brings its pairs")
+    else:
+        shared = found.prefix_tokens
+        lines += [
+            f"prompt      {found.prompt_tokens} tokens, {shared} of each request shared",
+            f"completion  {found.completion_tokens} tokens if replies are as long as the examples",
+            f"            {found.most_completion_tokens} at most",
+        ]
+    lines += _describe_translation(found)
     lines += [
-        f"prompt      {found.prompt_tokens} tokens, {found.prefix_tokens} of each request shared",
-        f"completion  {found.completion_tokens} tokens if replies are as long as the examples",
-        f"            {found.most_completion_tokens} at most",
         f"cost        {_range(found.cost, found.most_cost)}",
         f"            tokens {kind} for {found.model or 'an unknown model'}; nothing was sent",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
+def _describe_translation(found: Preview) -> list[str]:
+    usual, most = found.translation, found.most_translation
+    if not found.languages:
+        return ["translation none"]
+    cost = "" if not found.translation_cost else f", ${found.translation_cost:.4f}"
+    guess = "" if not found.prompt_tokens else " if pairs are like those of the examples"
+    tokens = f"{usual.prompt} tokens of prompt, {usual.completion} of completion"
+    return [
+        f"translation {usual.requests} requests into {', '.join(found.languages)}",
+        f"            {tokens}{cost}{guess}",
+        f"            {most.prompt} and {most.most_completion} at most",
+    ]
+
+
 def _range(usual: float | None, most: float | None) -> str:
     if usual is None or most is None:
         return "unknown: no price is known for this model and endpoint"
-    return f"${usual:.4f}, at most ${most:.4f}"
+    return f"${usual:.4f}, at most ${most:.4f}; requests made once more come on top"

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from syphus.core.events import Observer, Snapshot
+    from syphus.core.events import BatchCounts, Observer, Snapshot
     from syphus.pipeline.outcome import Outcome
+
+_ANSWERS_SECONDS = 600.0
+_ALIVE_SECONDS = 3600.0
 
 
 def _fresh(now: Snapshot) -> int:
@@ -41,15 +44,56 @@ def _dollars(amount: float | None) -> str:
 
 
 def progress_line(now: Snapshot) -> str:
-    """One line for logs."""
+    """One line for logs. Of batches nobody knows how fast they are or when they end."""
     total = "?" if now.total is None else now.total
-    return (
+    done = (
         f"done {now.done} of {total}  valid {now.valid}  invalid {now.invalid}  "
-        f"failed {now.failed}  in flight {now.in_flight}  waiting {now.waiting}  "
-        f"{_per_second(_fresh(now), now):.1f} req/s  "
-        f"cost {_dollars(now.cost)}, at the end {_dollars(cost_at_end(now))}  "
-        f"left {time_left(now)}"
+        f"failed {now.failed}  "
     )
+    cost = f"cost {_dollars(now.cost)}, at the end {_dollars(cost_at_end(now))}"
+    if now.batches is not None:
+        return f"{done}{_batches(now.batches)}  {cost}"
+    return (
+        f"{done}in flight {now.in_flight}  waiting {now.waiting}  "
+        f"{_per_second(_fresh(now), now):.1f} req/s  {cost}  left {time_left(now)}"
+    )
+
+
+def _batches(now: BatchCounts) -> str:
+    return (
+        f"batches {now.ended} ended, {now.under_way} under way, {now.to_send} to send  "
+        f"lines {now.answered} of {now.lines}"
+    )
+
+
+class Lines:
+    """Chooses when a line is worth printing; asked at equal intervals of `seconds`.
+
+    Online it always is. Of a night by batches it is when a batch was sent or has ended, when lines
+    were answered in the last ten minutes, and once an hour to say that the run is alive.
+    """
+
+    def __init__(self, *, seconds: float) -> None:
+        self._seconds = seconds
+        self._since = 0.0
+        self._last: Snapshot | None = None
+
+    def is_due(self, now: Snapshot) -> bool:
+        """Whether `now` is worth a line; if so it is taken as printed."""
+        self._since += self._seconds
+        if not self._is_news(now):
+            return False
+        self._last, self._since = now, 0.0
+        return True
+
+    def _is_news(self, now: Snapshot) -> bool:
+        last, batches = self._last, now.batches
+        if last is None or last.batches is None or batches is None:
+            return True
+        if (batches.ended, batches.under_way) != (last.batches.ended, last.batches.under_way):
+            return True
+        is_other = (now.done, batches) != (last.done, last.batches)
+        return self._since >= (_ANSWERS_SECONDS if is_other else _ALIVE_SECONDS)
 
 
 def progress_table(now: Snapshot, *, title: str) -> Table:
@@ -67,12 +111,19 @@ def progress_table(now: Snapshot, *, title: str) -> Table:
     table.add_row("failed", str(now.failed))
     if now.translated:
         table.add_row("translated", "  ".join(f"{k} {v}" for k, v in now.translated.items()))
-    table.add_row("in flight", f"{now.in_flight}, {now.waiting} waiting")
-    table.add_row("req/s", f"{_per_second(_fresh(now), now):.1f}")
+    if now.batches is None:
+        table.add_row("in flight", f"{now.in_flight}, {now.waiting} waiting")
+        table.add_row("req/s", f"{_per_second(_fresh(now), now):.1f}")
+    else:
+        ended, lines = now.batches.ended, now.batches.lines
+        left = f"{now.batches.under_way} under way, {now.batches.to_send} to send"
+        table.add_row("batches", f"{ended} ended, {left}")
+        table.add_row("lines", f"{now.batches.answered} of {lines}, {now.waiting} waiting")
     tokens = now.prompt_tokens + now.completion_tokens
     table.add_row("tokens", f"{tokens} ({_per_second(tokens, now):.0f}/s)")
     table.add_row("cost", f"{_dollars(now.cost)}, at the end {_dollars(cost_at_end(now))}")
-    table.add_row("left", time_left(now))
+    if now.batches is None:
+        table.add_row("left", time_left(now))
     return table
 
 
@@ -81,6 +132,7 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
     now, written = outcome.snapshot, outcome.written
     lines = [
         f"queries   {now.read}",
+        *([f"left out  {outcome.skipped}"] if outcome.skipped else []),
         f"asked     {now.done - now.empty}",
         f"valid     {now.valid} ({written.valid} pairs)",
         f"invalid   {now.invalid}",
@@ -98,10 +150,16 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
     errors = outcome.folder / "error_messages.json"
     if now.empty:
         observer.notice(f"{now.empty} queries have no text to ask about: see {errors}")
-    if outcome.missing_translations:
+    unasked = outcome.unasked_translations
+    refused = outcome.missing_translations - unasked
+    if unasked:
+        is_same = outcome.stopped_by is not None and outcome.goes_on
+        command = "the same command" if is_same else "the run's own command"
+        observer.notice(f"{unasked} translations are still to be asked for: {command} does that")
+    if refused:
         listed = outcome.folder / "translation_errors.json"
         observer.notice(
-            f"{outcome.missing_translations} translations are missing, English has the pairs: "
+            f"{refused} translations are missing, English has the pairs: "
             f"see {listed}; --redo invalid asks for them again"
         )
     if outcome.stopped_by is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_COMMANDS = ("run", "translate", "datasets", "status", "cancel")
+_COMMANDS = ("run", "translate", "datasets", "status", "cancel", "export", "convert")
 _TERMINAL = {"COLUMNS": "80", "TERM": "dumb"}
 _HEAD = """\
 # Commands

@@ -27,6 +27,8 @@ def status(
         raise SettingsError(f"{run} is no run's folder: it has no run.json")
     facts["state"] = _state(run, facts["state"])
     facts["batches"] = _batches(run)
+    if facts["state"] == "killed":
+        facts["counts"] |= _journalled(run, facts)
     if json:
         typer.echo(dump(facts, indent=True).decode())
     else:
@@ -45,6 +47,24 @@ def _state(run: Path, written: str) -> str:
         return "running"
 
 
+def _journalled(run: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """The counts that the journals know better than the file of a run that was killed."""
+    from syphus.pipeline.journalled import read_journalled  # noqa: PLC0415 - not needed by --help
+
+    start = facts.get("counted_from")
+    found = read_journalled(
+        run / "journal", counted_from=start if isinstance(start, int) and start > 0 else 0
+    )
+    spent, has_price = found.spent, facts["counts"]["cost"] is not None
+    return {
+        "answered": found.queries,
+        "prompt_tokens": spent.prompt_tokens,
+        "completion_tokens": spent.completion_tokens,
+        "cached_tokens": spent.cached_tokens,
+        "cost": spent.cost if spent.cost or has_price else None,
+    }
+
+
 def _batches(run: Path) -> list[dict[str, Any]]:
     """What the run's ledger tells of its batches; empty where it has none."""
     if not (run / "journal" / "batches.jsonl").exists():
@@ -59,32 +79,49 @@ def _describe_batch(batch: dict[str, Any]) -> str:
     if batch["created"] is not None:
         age = f"begun {timedelta(seconds=round(max(0.0, time.time() - batch['created'])))} ago"
     name = batch["remote_id"] or "no id yet"
+    is_known = batch["cost"] is not None
+    cost = f"${batch['cost']:.4f}" if is_known else f"at most ${batch['cost_at_most']:.4f}"
     return (
         f"batch     {batch['name']} {batch['status']}: {batch['done']} done and "
         f"{batch['failed']} failed of {batch['lines']}, {age}, "
-        f"at most ${batch['cost_at_most']:.4f}, {name}"
+        f"{cost}, {name}"
     )
+
+
+def _describe_costs(batches: list[dict[str, Any]]) -> list[str]:
+    """What is paid for batches, and the most that the others may cost; nothing without a price."""
+    if not any(batch["cost_at_most"] for batch in batches):
+        return []
+    known = [batch["cost"] for batch in batches if batch["cost"] is not None]
+    others = [batch["cost_at_most"] for batch in batches if batch["cost"] is None]
+    line = f"batches   ${sum(known):.4f} for {len(known)} that are done"
+    return [line + (f", at most ${sum(others):.4f} for the others" if others else "")]
 
 
 def _describe(facts: dict[str, Any]) -> str:
     counts = facts["counts"]
     total = counts["total"] or counts["read"]
     done = counts["valid"] + counts["invalid"] + counts["failed"] + counts["empty"]
+    label, at_least = "done     ", ""
+    if "answered" in counts:
+        label, at_least = "answered ", "at least "
+        done = max(done, counts["answered"])
     cost = "unknown" if counts["cost"] is None else f"${counts['cost']:.4f}"
     if counts["cost"] is not None and 0 < done < total:
         cost += f", at the end ${counts['cost'] * total / done:.4f}"
     lines = [
         f"{facts['name']} {facts['dataset_version']}: {facts['state']}",
         f"model     {facts['model']}",
-        f"done      {done} of {total}",
-        f"valid     {counts['valid']} ({counts['pairs']} pairs)",
-        f"invalid   {counts['invalid']}",
-        f"failed    {counts['failed']}",
+        f"{label} {done} of {total or '?'}",
+        f"valid     {at_least}{counts['valid']} ({counts['pairs']} pairs)",
+        f"invalid   {at_least}{counts['invalid']}",
+        f"failed    {at_least}{counts['failed']}",
         f"tokens    {counts['prompt_tokens']} prompt, {counts['completion_tokens']} completion",
         f"cost      {cost}",
         f"seconds   {facts['seconds']}",
     ]
     lines += map(_describe_batch, facts["batches"])
+    lines += _describe_costs(facts["batches"])
     if facts["stopped_by"]:
         lines.append(f"stopped   {facts['stopped_by']}")
     if facts["state"] != "finished":

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from syphus.core.events import BatchCounts
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -57,7 +59,8 @@ class BatchState:
 
     `status` is the endpoint's word for its batch ("in_progress", "completed", ...), or ours before
     there is one: "filling", "queued", "uploaded". `done` and `failed` count lines as the endpoint
-    last told; `created` is in seconds since the epoch; `cost_at_most` in US dollars.
+    last told; `created` is in seconds since the epoch; `cost_at_most` in US dollars, and so is
+    `cost`, what it did cost: None until all of it is journalled, and where no price is known.
     """
 
     name: str
@@ -68,6 +71,24 @@ class BatchState:
     created: float | None
     cost_at_most: float
     remote_id: str | None
+    cost: float | None = None
+
+
+# The endpoint's words, and "lost" for a batch that it has forgotten.
+_ENDED = frozenset({"completed", "expired", "cancelled", "failed", "lost"})
+
+
+def count_batches(states: Sequence[BatchState]) -> BatchCounts:
+    """How far the batches of a run are."""
+    ended = [state for state in states if state.status in _ENDED]
+    under_way = [state for state in states if state.remote_id and state.status not in _ENDED]
+    return BatchCounts(
+        to_send=len(states) - len(ended) - len(under_way),
+        under_way=len(under_way),
+        ended=len(ended),
+        lines=sum(state.lines for state in states),
+        answered=sum(min(state.lines, state.done + state.failed) for state in states),
+    )
 
 
 class BatchBackend(Protocol):
@@ -96,8 +117,11 @@ class BatchBackend(Protocol):
         Raises AccessDenied, QuotaUsedUp or another StoppingError where the endpoint refuses all.
         """
 
-    def durable(self, batch: str) -> None:
-        """Takes note that all outcomes of a chunk are stored: its remote files may go."""
+    def durable(self, batch: str, *, cost: float | None) -> None:
+        """Takes note that all outcomes of a chunk are stored: its remote files may go.
+
+        `cost` is what it did cost in US dollars, None without a price.
+        """
 
     async def cancel(self) -> None:
         """Cancels all batches at the endpoint; what they have done is still given out."""

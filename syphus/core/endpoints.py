@@ -87,6 +87,12 @@ def _chosen_model(settings: Settings, env: Mapping[str, str]) -> str | None:
     return _chosen(settings, "model", _first(env, "OPENAI_API_ENGINE", "OPENAI_MODEL"))
 
 
+def is_model_named(settings: Settings, env: Mapping[str, str]) -> bool:
+    """Whether a flag, the environment or a file names the model, not a default or the server."""
+    in_file = settings.base_url is None and any(each.model for each in settings.deployments)
+    return in_file or _chosen_model(settings, env) is not None
+
+
 def _api_type(env: Mapping[str, str]) -> str | None:
     spelled = _first(env, "OPENAI_API_TYPE")
     if spelled is None:

@@ -10,6 +10,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCounts:
+    """The batches of a run, and the lines of all of them as the endpoint last told.
+
+    `answered` counts lines done or failed.
+    """
+
+    to_send: int
+    under_way: int
+    ended: int
+    lines: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """A run at one moment.
 
@@ -18,7 +32,7 @@ class Snapshot:
     up, `empty` those that have no text to ask about, `restored` those whose outcome was in the
     journal before this sitting; `translated` counts pairs by language. Tokens and `cost` (US
     dollars, None without a price) are those of the run's whole journal; `seconds` are this
-    sitting's.
+    sitting's. `batches` is None where a run makes none.
     """
 
     total: int | None
@@ -40,6 +54,7 @@ class Snapshot:
     cached_tokens: int
     cost: float | None
     seconds: float
+    batches: BatchCounts | None = None
 
     @property
     def done(self) -> int:

@@ -55,10 +55,15 @@ def batch_rates(model: str, *, base_url: str) -> Rates | None:
     batch = known_rates(model, base_url=base_url, context=_BATCH)
     if usual is None or batch != usual:
         return batch
+    return halved(usual)
+
+
+def halved(rates: Rates) -> Rates:
+    """What batches cost where single requests cost `rates` and nothing else is known."""
     return Rates(
-        prompt=usual.prompt * _BATCH_SHARE,
-        completion=usual.completion * _BATCH_SHARE,
-        cached=usual.cached * _BATCH_SHARE,
+        prompt=rates.prompt * _BATCH_SHARE,
+        completion=rates.completion * _BATCH_SHARE,
+        cached=rates.cached * _BATCH_SHARE,
     )
 
 

@@ -27,7 +27,7 @@ def read_json(path: str | Path) -> Any:
     try:
         content = path.read_bytes()
     except OSError as exc:
-        raise _unreadable(path, exc) from exc
+        raise unreadable(path, exc) from exc
     return _parse(content.removeprefix(_BYTE_ORDER_MARK), path, first_line=1)
 
 
@@ -46,7 +46,7 @@ def read_json_lines(path: str | Path) -> Iterator[Any]:
                 if content.strip():
                     yield _parse(content, path, first_line=number)
     except OSError as exc:
-        raise _unreadable(path, exc) from exc
+        raise unreadable(path, exc) from exc
 
 
 def _parse(content: bytes, path: Path, *, first_line: int) -> Any:
@@ -70,7 +70,8 @@ def _broken(problem: str, path: Path, line: int, column: int) -> AnnotationError
     return AnnotationError(message, path=path, line=line)
 
 
-def _unreadable(path: Path, exc: OSError) -> AnnotationError:
+def unreadable(path: Path, exc: OSError) -> AnnotationError:
+    """The error to raise from `exc`, which opening or reading the file at `path` raised."""
     if isinstance(exc, FileNotFoundError):
         reason = "no such file"
     elif isinstance(exc, IsADirectoryError):

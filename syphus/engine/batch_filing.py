@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from syphus.core.records import Failure
 from syphus.engine.sizes import tells_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from syphus.core.batches import BatchOutcome
     from syphus.core.errors import RequestError, StoppingError
     from syphus.core.prices import Rates
@@ -22,14 +20,24 @@ if TYPE_CHECKING:
 CUSTOM_ID = "custom_id"
 
 
+class LetGo(Protocol):
+    """Takes a chunk's name and what it cost."""
+
+    def __call__(self, batch: str, *, cost: float | None) -> None:
+        """Lets the chunk go."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class ChunkTally:
     """What of one chunk isn't stored yet.
 
-    `refused` are requests that the endpoint won't answer, until all of the chunk is known;
-    `stopped_by` is what one of its lines says of all requests.
+    `cost` is what its outcomes cost in US dollars, None where one has no price. `refused` are
+    requests that the endpoint won't answer, until all of the chunk is known; `stopped_by` is what
+    one of its lines says of all requests.
     """
 
+    cost: float | None = 0.0
     storing: int = 0
     is_whole: bool = False
     refused: list[tuple[Work, RequestError]] = field(default_factory=list)
@@ -37,13 +45,13 @@ class ChunkTally:
 
 
 class Filing:
-    """`let_go` is called with a chunk's name when it is whole and stored.
+    """`let_go` is called with a chunk's name and cost when it is whole and stored.
 
     An attempt is told to the sink with its end, never before: that it is on its way stands in the
     backend's ledger, and a line that was never sent must not count as money that may be spent.
     """
 
-    def __init__(self, sink: Sink, *, deployment: str, let_go: Callable[[str], None]) -> None:
+    def __init__(self, sink: Sink, *, deployment: str, let_go: LetGo) -> None:
         self._sink = sink
         self._deployment = deployment
         self._on_let_go = let_go
@@ -80,6 +88,19 @@ class Filing:
         )
         self._sink.failed(work.request, failure)
 
+    def charge(self, outcome: BatchOutcome) -> float:
+        """What an outcome costs in US dollars, at its most where that can't be known."""
+        tally, cost = self.tally(outcome.batch), 0.0
+        if outcome.reply is not None:
+            if outcome.reply.cost is None:
+                tally.cost = None
+            cost = outcome.reply.cost or 0.0
+        elif outcome.error is not None and outcome.error.maybe_billed:
+            cost = outcome.most_cost
+        if tally.cost is not None:
+            tally.cost += cost
+        return cost
+
     def hold(self, name: str) -> None:
         """One outcome of a chunk waits to be filed."""
         self.tally(name).storing += 1
@@ -90,7 +111,7 @@ class Filing:
         tally.storing -= 1
         if tally.is_whole and not tally.storing:
             del self._tallies[name]
-            self._on_let_go(name)
+            self._on_let_go(name, cost=tally.cost)
 
     def end(self, name: str) -> None:
         """All outcomes of a chunk were taken."""

@@ -11,14 +11,15 @@ import secrets
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syphus.core.batches import BatchLine
 from syphus.core.errors import BadRequest, RequestError, RetryableError, StoppedEarly
+from syphus.engine.batch_earlier import Earlier, EarlierTranslations, placed
 from syphus.engine.batch_filing import Filing, with_cost
+from syphus.engine.batch_haste import Haste
 from syphus.engine.batch_lines import FactsReader, LineFacts, custom_id, encode_facts, name_of
-from syphus.engine.batch_owners import MOST_ATTEMPTS, Owners
+from syphus.engine.batch_owners import Owners
 from syphus.engine.engine import Counts
 from syphus.engine.retry import RetryPolicy
 from syphus.engine.signal import Signal
@@ -43,14 +44,15 @@ _MOST_UNREAD = 2000
 class BatchEngine:
     """Drives requests through a batch backend. `run_name` is the run's in its custom ids.
 
-    `deployment` has batch prices. `kept` has the custom ids whose replies the journal has.
-    `online`, if given, asks a rest of at most `online_below` requests. Requests that an earlier
-    sitting sent are recognised in the backend's chunks and not sent again. What a chunk of then
-    gives and nobody asks for now is journalled with the position `STRAY`.
+    `deployment` has batch prices. `kept` has the custom ids whose replies the journal has,
+    `earlier` the translations in batches of earlier sittings. `online`, if given, asks a rest of at
+    most `online_below` requests. Requests that an earlier sitting sent are recognised in the
+    backend's chunks and not sent again. What a chunk of then gives and nobody asks for now is
+    journalled with the position `STRAY`.
 
     No line is held back for long: a chunk that isn't full is sent off when nothing else can come,
-    or after `quiet` seconds in which nothing came. Tell `stored` of every outcome that is safe in
-    the journal.
+    or after `quiet` seconds in which nothing came; while the source isn't at its end, once its
+    first line has waited `longest_wait` seconds. Tell `stored` of what is safe in the journal.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class BatchEngine:
         wording: Wording,
         budget: Budget,
         kept: Container[str] = (),
+        earlier: EarlierTranslations | None = None,
         online: Engine | None = None,
         online_below: int = 0,
         policy: RetryPolicy | None = None,
         on_notice: Callable[[str], None],
         quiet: float = 10.0,
+        longest_wait: float = 1800.0,
         patience: float = 60.0,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -78,11 +82,10 @@ class BatchEngine:
         self._run_name = run_name
         self._deployment = deployment
         self._wording = wording
-        self._kept = kept
         self._online = online
         self._online_below = online_below if online is not None else 0
         self._on_notice = on_notice
-        self._quiet = quiet
+        self._haste = Haste(quiet=quiet, longest=longest_wait)
         self._patience = patience
         self._facts = FactsReader()
         self._sitting = secrets.token_hex(6)
@@ -97,12 +100,15 @@ class BatchEngine:
             wall_clock=wall_clock,
         )
         self._waiting: deque[Work] = deque()
-        self._claims: dict[str, int] = {}
-        self._deferred: dict[str, tuple[BatchOutcome, LineFacts]] = {}
-        self._unclaimed = backend.outstanding
-        self._open = self._in_chunks = self._unflushed = 0
-        self._added_at = 0.0
-        self._short = self._exhausted = self._is_online = False
+        self._earlier = Earlier(
+            backend,
+            run_name=run_name,
+            kept=kept,
+            translations=earlier or EarlierTranslations(),
+        )
+        self.sent_before = self._earlier.translations_of
+        self._open = self._in_chunks = self._unflushed = self._fed = 0
+        self._short = self._exhausted = self._is_online = self._is_giving = False
         self._may_take = asyncio.Event()
         self._signal, self._room, self._flushed, self._settled = (Signal() for _ in range(4))
 
@@ -127,13 +133,13 @@ class BatchEngine:
             group.create_task(self._feed(source))
             taking = group.create_task(self._take_outcomes())
             await self._steer()
-            if self._unclaimed and self.stopped_by is None:
+            if self._earlier.unclaimed and self.stopped_by is None:
                 await asyncio.wait([taking], timeout=self._patience)
             taking.cancel()
         self._file_strays()
-        if self._unclaimed and self.stopped_by is None:
+        if self._earlier.unclaimed and self.stopped_by is None:
             self._on_notice(
-                f"{self._unclaimed} requests in earlier batches are not asked for now: the "
+                f"{self._earlier.unclaimed} requests in earlier batches are not asked for now: the "
                 "settings have changed. They go on; the next sitting looks for them again"
             )
         if self.stopped_by is not None and self._in_chunks:
@@ -145,14 +151,14 @@ class BatchEngine:
     async def cancel(self) -> None:
         """Ends all batches at the endpoint, journals what they have done, and asks nothing."""
         self._exhausted = True
-        if not self._unclaimed:
+        if not self._earlier.unclaimed:
             return
         try:
             with suppress(RetryableError):
                 await self._backend.cancel()
             async for group in self._backend.outcomes():
                 await self._take_group(group)
-                if not self._unclaimed:
+                if not self._earlier.unclaimed:
                     break
         except RequestError as error:
             self.stop(error)
@@ -196,6 +202,7 @@ class BatchEngine:
         async for chunk in source:
             for request in chunk:
                 self._open += 1
+                self._fed += 1
                 self._offer(Work(request=request))
             self._pump()
             self._signal.set()
@@ -215,12 +222,13 @@ class BatchEngine:
             seconds = self._seconds_to_flush()
             if seconds is None or seconds > 0:
                 await self._signal.wait(seconds)
-            elif self._online is not None and self._is_small_rest:
+            elif self._online is not None and self._exhausted and self._is_small_rest:
                 await self._finish_online(self._online)
             else:
                 self._pump(all_of_it=True)
                 self._backend.flush()
                 self._unflushed = 0
+                self._haste.sent()
                 self._flushed.set()
 
     def _seconds_to_flush(self) -> float | None:
@@ -228,11 +236,10 @@ class BatchEngine:
             return None
         if self._short:
             return 0.0
-        if not self._exhausted:
-            return None
-        if self._open == self._in_chunks + len(self._waiting):
+        may_come = self._open - self._in_chunks - len(self._waiting) or self._is_giving
+        if self._exhausted and not may_come:
             return 0.0
-        return max(0.0, self._added_at + self._quiet - asyncio.get_running_loop().time())
+        return self._haste.seconds_left(is_exhausted=self._exhausted)
 
     @property
     def _is_small_rest(self) -> bool:
@@ -258,28 +265,17 @@ class BatchEngine:
 
     def _offer(self, work: Work) -> None:
         """Finds the request in a chunk of an earlier sitting, else lets it wait for a place."""
-        if self._unclaimed + len(self._deferred) and self._claim(work):
-            return
-        self._waiting.append(work)
-        self._added_at = asyncio.get_running_loop().time()
-        self._signal.set()
+        is_claimed = self._earlier.claim(work, self._own_deferred)
+        if is_claimed is None:
+            self._waiting.append(work)
+            self._haste.came()
+            self._signal.set()
+        elif is_claimed:
+            self._in_chunks += 1
 
-    def _claim(self, work: Work) -> bool:
-        name = name_of(work.request)
-        for attempt in range(MOST_ATTEMPTS, work.tries.sent, -1):
-            custom = custom_id(self._run_name, name, attempt)
-            found = self._deferred.pop(custom, None)
-            if found is not None:
-                outcome, line = found
-                self._owners.own(outcome, _placed(line, work.request.position))
-                self._filing.release(outcome.batch)
-                return True
-            if custom not in self._kept and self._backend.holds(custom):
-                self._claims[custom] = work.request.position
-                self._unclaimed -= 1
-                self._in_chunks += 1
-                return True
-        return False
+    def _own_deferred(self, outcome: BatchOutcome, line: LineFacts) -> None:
+        self._owners.own(outcome, line)
+        self._filing.release(outcome.batch)
 
     def _pump(self, *, all_of_it: bool = False) -> None:
         """Puts waiting requests into the chunk that is being filled, as far as the money goes.
@@ -294,15 +290,15 @@ class BatchEngine:
             if not self.budget.reserve(most):
                 self._short = True
                 self._may_take.set()
-                if not self._in_chunks + self._unclaimed:
+                if not self._in_chunks + self._earlier.unclaimed:
                     self.stop(StoppedEarly(self.budget.describe(most)))
                 return
             self._add(self._waiting.popleft(), most)
         self._room.set()
 
     def _add(self, work: Work, most: float) -> None:
-        name, tries = name_of(work.request), work.tries
-        while (custom := custom_id(self._run_name, name, tries.sent + 1)) in self._kept:
+        name, tries, kept = name_of(work.request), work.tries, self._earlier.kept
+        while (custom := custom_id(self._run_name, name, tries.sent + 1)) in kept:
             tries.sent += 1
         tries.sent += 1
         wording, body = self._wording.write(work.request)
@@ -325,75 +321,77 @@ class BatchEngine:
             self._unflushed += 1
 
     async def _take_outcomes(self) -> None:
-        if self._unclaimed:
+        if self._earlier.unclaimed:
             # Requests are recognised first, so that what has ended needn't lie in memory.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience):
-                    await self._may_take.wait()
+            await self._wait_for_owners()
         try:
             while True:
                 async for group in self._backend.outcomes():
                     await self._take_group(group)
-                    if self._is_finished and not self._unclaimed:
+                    if self._is_finished and not self._earlier.unclaimed:
                         return
                 await self._flushed.wait()
         except RequestError as error:
             self.stop(error)
+
+    async def _wait_for_owners(self) -> None:
+        """Until the source is at its end, gave nothing for long, or the money is short."""
+        fed = -1
+        while fed != self._fed and not self._may_take.is_set():
+            fed = self._fed
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await self._may_take.wait()
 
     async def _take_group(self, group: Sequence[BatchOutcome]) -> None:
         for outcome in group:
             self._take(with_cost(outcome, self._deployment.rates))
             if outcome.is_last:
                 self._owners.end(outcome.batch)
+        self._is_giving = not any(outcome.is_last for outcome in group)
+        # What is asked again lies in memory until it has its place in a chunk.
+        self._pump()
         self._signal.set()
+        await asyncio.sleep(0)
         # Replies that wait to be read lie in memory.
         while self._owners.unread > _MOST_UNREAD and self.stopped_by is None:
             await self._settled.wait()
 
     def _take(self, outcome: BatchOutcome) -> None:
         line = self._facts.read(outcome.facts, sitting=self._sitting)
+        cost = self._filing.charge(outcome)
         if line.sitting == self._sitting:
-            self._pay(outcome, line)
+            self._pay(outcome, line, cost)
             self._in_chunks -= 1
             self._owners.own(outcome, line)
             return
         self.budget.take_up(outcome.most_cost)
-        claim = self._claims.pop(outcome.custom_id, None)
-        self._unclaimed -= claim is None
-        if outcome.custom_id in self._kept:
+        claim = self._earlier.position_of(outcome.custom_id)
+        if outcome.custom_id in self._earlier.kept:
             self.budget.settle(outcome.most_cost, 0.0)
             return
-        self._pay(outcome, line)
+        self._pay(outcome, line, cost)
         if claim is not None:
             self._in_chunks -= 1
-            self._owners.own(outcome, _placed(line, claim))
+            self._owners.own(outcome, placed(line, claim))
         elif self._exhausted:
             self._file_stray(outcome, line)
         else:
-            self._deferred[outcome.custom_id] = outcome, line
+            self._earlier.defer(outcome, line)
             self._filing.hold(outcome.batch)
 
-    def _pay(self, outcome: BatchOutcome, line: LineFacts) -> None:
+    def _pay(self, outcome: BatchOutcome, line: LineFacts, cost: float) -> None:
         """Ends the reservation of an attempt with what it did cost."""
-        most, reply, error = outcome.most_cost, outcome.reply, outcome.error
-        cost = most if error is not None and error.maybe_billed else 0.0
-        if reply is not None:
-            cost = reply.cost or 0.0
+        if outcome.reply is not None:
             self.budget.learn(line.request, self._deployment.rates, cost)
-        self.budget.settle(most, cost)
+        self.budget.settle(outcome.most_cost, cost)
 
     def _file_stray(self, outcome: BatchOutcome, line: LineFacts) -> None:
         if outcome.reply is not None:
-            self._filing.replied(outcome, _placed(line, STRAY), outcome.reply)
+            self._filing.replied(outcome, placed(line, STRAY), outcome.reply)
 
     def _file_strays(self) -> None:
         """Nobody will ask any more for what came of earlier sittings: it is kept as it is."""
-        deferred, self._deferred = self._deferred, {}
-        for outcome, line in deferred.values():
+        for outcome, line in self._earlier.take_deferred():
             self._file_stray(outcome, line)
             self._filing.release(outcome.batch)
-
-
-def _placed(line: LineFacts, position: int) -> LineFacts:
-    """The same line, its request at `position` in this sitting's order."""
-    return replace(line, request=replace(line.request, position=position))

@@ -80,7 +80,7 @@ def mimicit_files(
     """
     with (
         instructions_file(instructions_path(folder, short), meta) as instructions,
-        _train_file(train_path(folder, short)) as train,
+        train_file(train_path(folder, short)) as train,
     ):
         yield MimicitWriter(short, instructions, train, relations)
 
@@ -110,7 +110,8 @@ def write_mimicit(
 
 
 @contextmanager
-def _train_file(path: Path) -> Iterator[EntryWriter]:
+def train_file(path: Path) -> Iterator[EntryWriter]:
+    """A writer of related ids whose file is put in place when the block ends without an error."""
     with replacing(path) as file:
         entries = EntryWriter(file)
         yield entries

@@ -7,8 +7,11 @@ again. It grows beside its place as a part file and is put there when the run en
 from __future__ import annotations
 
 import os
+from array import array
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from syphus.core.durable import ListWriter, read_json_list, sync_folder
 from syphus.core.records import Query
@@ -21,17 +24,29 @@ QUERIES = "query_input.json"
 
 
 class QuerySpool:
-    """Keeps queries on disk in their order."""
+    """Keeps queries on disk in their order; 8 bytes of memory for each."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / QUERIES
         self._part = folder / f".{QUERIES}.part"
         self._file = self._part.open("wb", buffering=1 << 18)
         self._list = ListWriter(self._file)
+        self._ends = array("Q", [self._file.tell()])
+        self._flushed = 0
+        self._handle = os.open(self._part, os.O_RDONLY | os.O_CLOEXEC)
 
     def add(self, query: Query) -> None:
         """Adds one query."""
         self._list.add(_element(query))
+        self._ends.append(self._file.tell())
+
+    def at(self, position: int) -> Query:
+        """The query at `position`, counted from 0. Raises OSError where the disk is full."""
+        start, end = self._ends[position], self._ends[position + 1]
+        if end > self._flushed:
+            self._file.flush()
+            self._flushed = self._ends[-1]
+        return _query(orjson.loads(os.pread(self._handle, end - start, start).lstrip(b",\n")))
 
     def queries(self) -> Iterator[Query]:
         """All queries added so far, from the first."""
@@ -44,6 +59,7 @@ class QuerySpool:
         """Lets go of a file that was never finished; it isn't put in place."""
         with suppress(OSError):
             self._file.close()
+        os.close(self._handle)
 
     def finish(self) -> None:
         """Puts the file in its place."""

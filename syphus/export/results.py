@@ -37,7 +37,6 @@ class Answered:
     parsed: Parsed | None = None
     free_text: str | None = None
     failure: Failure | None = None
-    image_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.parsed is None and self.free_text is None and self.failure is None:

@@ -47,8 +47,9 @@ _HEAD = re.compile(
     rb'"kind":"(sent|not_billed|failed|(?:reply|truncated)(?=","usage":\[))"'
     rb'(?:,"most_cost":([^,]+),|,"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),)?'
 )
-# Quotes inside a text are escaped, so this stands nowhere but at the field itself.
-_DEPLOYMENT = re.compile(rb',"deployment":("(?:[^"\\]|\\.)*")')
+# Quotes inside a text are escaped, so these stand nowhere but at the fields themselves.
+_DEPLOYMENT = re.compile(rb',"deployment":("[^"\\]*(?:\\.[^"\\]*)*")')
+_CUSTOM_ID = re.compile(rb'"custom_id":"')
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
@@ -137,13 +138,13 @@ def _number(value: float | None) -> str:
     return repr(value) if value is not None and isfinite(value) else _encode(value)
 
 
-def is_whole(line: bytes | bytearray) -> bool:
+def is_whole(line: bytes | memoryview) -> bool:
     """Whether a line, with its newline, is exactly what was written."""
-    body = memoryview(line)[:-_TAIL_BYTES]
-    return len(body) > _KIND_AT and line.endswith(_TAIL % zlib.crc32(body))
+    body = line[:-_TAIL_BYTES]
+    return len(body) > _KIND_AT and line[-_TAIL_BYTES:] == _TAIL % zlib.crc32(body)
 
 
-def read_head(line: bytes | bytearray) -> Head | None:
+def read_head(line: bytes | memoryview) -> Head | None:
     """What a resume needs of a whole line; None where another version wrote it in a way of its own.
 
     The 128 bits of its key; its kind; US dollars: what a reply cost (0 where no price was known),
@@ -159,10 +160,15 @@ def read_head(line: bytes | bytearray) -> Head | None:
     return int(key, 16), _KINDS[kind], paid, int(prompt), int(completion), int(cached)
 
 
-def read_deployment(line: bytes | bytearray) -> str:
+def read_deployment(line: bytes | memoryview) -> str:
     """The deployment of a reply's line, without reading its text; empty where there is none."""
     found = _DEPLOYMENT.search(line)
-    return _name(bytes(found[1])) if found else ""
+    return _name(found[1]) if found else ""
+
+
+def is_from_batch(line: bytes | memoryview) -> bool:
+    """Whether a reply's line has a custom id, as those of batches do, without reading its text."""
+    return _CUSTOM_ID.search(line) is not None
 
 
 @lru_cache(maxsize=64)

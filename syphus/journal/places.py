@@ -27,8 +27,11 @@ class Places(MutableMapping[int, int]):
     def find(self, key: int) -> int | None:
         """The offset of a key; None where there is none."""
         name = key.to_bytes(_KEY, "big")
-        run = self._runs.get(name[:2])
-        if run is None or (at := _find(run, name)) < 0:
+        run = self._runs.get(name[:2], b"")
+        at = run.find(name)
+        if at > 0 and at % _ENTRY:
+            at = _aligned(run, name, at)
+        if at < 0:
             return None
         return int.from_bytes(run[at + _KEY : at + _ENTRY], "big")
 
@@ -36,8 +39,12 @@ class Places(MutableMapping[int, int]):
         """Sets the offset of a key and gives the one before, if there was one."""
         name = key.to_bytes(_KEY, "big")
         entry = name + offset.to_bytes(_ENTRY - _KEY, "big")
-        run = self._runs.setdefault(name[:2], bytearray())
-        at = _find(run, name)
+        run = self._runs.get(name[:2])
+        if run is None:
+            run = self._runs[name[:2]] = bytearray()
+        at = run.find(name)
+        if at > 0 and at % _ENTRY:
+            at = _aligned(run, name, at)
         if at < 0:
             run += entry
             self._count += 1
@@ -58,7 +65,7 @@ class Places(MutableMapping[int, int]):
     def __delitem__(self, key: int) -> None:
         name = key.to_bytes(_KEY, "big")
         run = self._runs.get(name[:2], bytearray())
-        at = _find(run, name)
+        at = _aligned(run, name, run.find(name))
         if at < 0:
             raise KeyError(key)
         del run[at : at + _ENTRY]
@@ -73,8 +80,8 @@ class Places(MutableMapping[int, int]):
                 yield int.from_bytes(run[at : at + _KEY], "big")
 
 
-def _find(run: bytes | bytearray, name: bytes) -> int:
-    at = run.find(name)
-    while at >= 0 and at % _ENTRY:  # across two entries
+def _aligned(run: bytes | bytearray, name: bytes, at: int) -> int:
+    """Where the entry of that name begins, from `at` on: what is found may lie across two."""
+    while at >= 0 and at % _ENTRY:
         at = run.find(name, at + 1)
     return at

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
-    from syphus.core.events import Observer
+    from syphus.core.events import BatchCounts, Observer
     from syphus.core.records import Stage
     from syphus.engine.asking import Asking
+    from syphus.engine.batch_earlier import SentBefore
     from syphus.pipeline.keeping import Kept, Spent, StageJournal
     from syphus.pipeline.plan import Plan
 
     OnDurable = Callable[[Sequence[Kept]], None]
+
+
+def _nothing(_: str) -> Sequence[SentBefore]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +37,16 @@ class Asked:
 
     `wants_description` tells whether the response format must be put in words. What a journal made
     durable goes through `watching`. `keeps_strays` says that outcomes may come which no stage of
-    this sitting asks for.
+    this sitting asks for; `sent_before` finds the translations of a journal key that earlier
+    sittings sent and that aren't answered yet, `batches` counts what was sent.
     """
 
     engine: Asking
     wants_description: Callable[[], bool]
     watching: Callable[[OnDurable], OnDurable]
     keeps_strays: bool = False
+    sent_before: Callable[[str], Sequence[SentBefore]] = _nothing
+    batches: Callable[[], BatchCounts] | None = None
 
 
 async def open_asked(
@@ -68,7 +76,7 @@ async def open_asked(
         lanes,
         Keeper(journals, spent),
         most_in_flight=plan.settings.num_threads,
-        budget=Budget(plan.settings.budget, spent=spent.cost + spent.uncertain),
+        budget=Budget(plan.settings.budget, spent=spent.for_budget),
         on_notice=observer.notice,
     )
     return Asked(

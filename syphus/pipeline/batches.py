@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from syphus.backends.batch.batch import LEDGER, BatchApi
 from syphus.backends.batch.ledger import read_ledger
 from syphus.backends.body import BodyWriter, Dialect
+from syphus.core.batches import count_batches
 from syphus.core.durable import write_json
+from syphus.engine.batch_earlier import EarlierTranslations
 from syphus.engine.batch_filing import CUSTOM_ID
 from syphus.engine.batch_lines import KeptIds, short_id
 from syphus.engine.batching import STRAY, BatchEngine
@@ -64,9 +66,10 @@ async def open_batches(
     )
     if backend.outstanding:
         observer.notice(f"{backend.outstanding} requests are in batches that were begun earlier")
+    earlier = await asyncio.to_thread(EarlierTranslations, backend.facts())
     kept = await asyncio.to_thread(_kept_ids, [folder / f"{stage}.jsonl" for stage in journals])
     keeper = Keeper(journals, spent)
-    budget = Budget(settings.budget, spent=spent.cost + spent.uncertain + under_way)
+    budget = Budget(settings.budget, spent=spent.for_budget + under_way)
     online = None
     if len(deployments) > 1 and settings.batch_fallback is None:
         observer.notice(f"batches go to {first.name} alone; the other deployments are not asked")
@@ -86,6 +89,7 @@ async def open_batches(
         wording=wording,
         budget=budget,
         kept=kept,
+        earlier=earlier,
         online=online,
         online_below=settings.batch_fallback_below,
         on_notice=observer.notice,
@@ -95,6 +99,8 @@ async def open_batches(
         wants_description=lambda: wording.mode != "json_schema",
         watching=lambda on_durable: _telling(engine, on_durable),
         keeps_strays=True,
+        sent_before=engine.sent_before,
+        batches=lambda: count_batches(backend.states()),
     )
 
 

@@ -1,7 +1,8 @@
 """The first stage: queries become requests, replies become durable, then judged.
 
 A query's state is one number in `offsets`: where its final outcome stands in the journal. That is
-all that a finished query leaves in memory; outputs are written from the journal by those offsets.
+all that a query leaves in memory, also while it waits a day in a batch: what a reply without a pair
+needs of its query is read back, and outputs are written from the journal by those offsets.
 """
 
 from __future__ import annotations
@@ -102,7 +103,6 @@ class Generation:
         self._max_reasks = max_reasks
         self._redo = redo if send else None
         self._send = send
-        self._asking: dict[int, Query] = {}
         self._redoing: set[int] = set()
         self._redo_left = False
         self._followed = 0
@@ -143,7 +143,7 @@ class Generation:
         for position in sorted(self._redoing):
             reply = self._reader.at(self.offsets[position]).reply
             verdict = judge(self._dataset, reply) if reply else None
-            self._count(position, self._asking.pop(position), verdict)
+            self._count(position, self._spool.at(position).id, verdict)
             self._redo_left = True
         self._redoing.clear()
         until = time.monotonic() + _READ_ON_SECONDS
@@ -157,11 +157,6 @@ class Generation:
         with suppress(InputError):  # the run has another reason to stop already
             async for requests in _in_turns(self._second_requests()):
                 yield requests
-
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether every query of the data set was read."""
-        return self._exhausted
 
     async def _take(self) -> bool:
         """Takes the next chunk: short where the plugin is slow, so that asking doesn't wait.
@@ -202,7 +197,6 @@ class Generation:
         if offset != UNANSWERED:
             self.tally.restored += 1
         elif self._send:
-            self._asking[position] = query
             return (self._assembler.ask(query.id, text, position=position),)
         return ()
 
@@ -219,8 +213,7 @@ class Generation:
         self.tally.pairs += len(pairs)
         if self._translating is None:
             return ()
-        texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in pairs]
-        return self._translating.begin(position, query.id, texts)
+        return self._translating.begin(position, query.id, _texts_of(pairs))
 
     def _second_requests(self) -> Iterator[Sequence[Request]]:
         """Judges what earlier sittings left, in order; asks again what gave no pair."""
@@ -241,8 +234,7 @@ class Generation:
         verdict, request, is_redo = self._walk(position, query)
         if request is None or not self._send:
             self._redo_left |= is_redo
-            return self._count(position, query, verdict)
-        self._asking[position] = query
+            return self._count(position, query.id, verdict)
         if is_redo:
             self._redoing.add(position)
         return [request]
@@ -285,7 +277,7 @@ class Generation:
             turn=request.turn + 1,
         )
 
-    def _count(self, position: int, query: Query, verdict: Verdict | None) -> list[Request]:
+    def _count(self, position: int, query_id: str, verdict: Verdict | None) -> list[Request]:
         """Takes note of a final verdict; returns the translations that it gives rise to."""
         if verdict is None:
             self.tally.failed += 1
@@ -297,7 +289,16 @@ class Generation:
         self.tally.pairs += verdict.pairs
         if self._translating is None or verdict.parsed is None:
             return []
-        return self._translating.begin(position, query.id, verdict.parsed.pairs)
+        return self._translating.begin(position, query_id, verdict.parsed.pairs)
+
+    def pairs_of(self, position: int) -> Sequence[QuestionAnswer]:
+        """The pairs of a valid query, read again. Raises PluginError as the plugin does."""
+        offset = self.offsets[position]
+        if offset == READY:
+            return _texts_of(ready_pairs(self._dataset, self._spool.at(position)) or ())
+        reply = self._reader.at(offset).reply
+        parsed = judge(self._dataset, reply).parsed if reply else None
+        return parsed.pairs if parsed else ()
 
     def take(self, kept: Kept) -> None:
         """Judges one outcome that is safe on the disk.
@@ -305,7 +306,6 @@ class Generation:
         A plugin that raises for it stops the sending; the reply stays in the journal.
         """
         position, outcome = kept.request.position, kept.outcome
-        query = self._asking.pop(position)
         earlier = None
         if position in self._redoing:
             self._redoing.discard(position)
@@ -313,33 +313,37 @@ class Generation:
         try:
             if isinstance(outcome, Reply):
                 self.offsets[position] = kept.offset
-                self._judge(kept.request, query, outcome)
+                self._judge(kept.request, outcome)
             elif earlier is not None:
                 self.tally.redone_in_vain += 1
-                self._settle(position, query, judge(self._dataset, earlier))
+                self._settle(kept.request, judge(self._dataset, earlier))
             else:
                 self.offsets[position] = kept.offset
                 self.tally.failed += 1
-        except InputError as error:
+        except (InputError, OSError) as error:
             self._engine.stop(_stop_for(error))
         self._engine.settle()
 
-    def _judge(self, request: Request, query: Query, reply: Reply) -> None:
-        verdict = judge(self._dataset, reply)
-        text = "" if verdict.is_valid else message_for(self._dataset, query)
+    def _judge(self, request: Request, reply: Reply) -> None:
+        verdict, text = judge(self._dataset, reply), ""
+        if not verdict.is_valid and request.turn < self._max_reasks:
+            text = message_for(self._dataset, self._spool.at(request.position))
         again = self._ask_again(request, text, reply, verdict)
         if again is None:
-            self._settle(request.position, query, verdict)
+            self._settle(request, verdict)
         else:
-            self._asking[request.position] = query
             self._engine.submit(again)
 
-    def _settle(self, position: int, query: Query, verdict: Verdict) -> None:
-        for each in self._count(position, query, verdict):
+    def _settle(self, request: Request, verdict: Verdict) -> None:
+        for each in self._count(request.position, request.query_id, verdict):
             self._engine.submit(each)
 
 
-def _stop_for(error: InputError) -> StoppedEarly:
+def _texts_of(pairs: Sequence[Pair]) -> list[QuestionAnswer]:
+    return [QuestionAnswer(question=p.instruction, answer=p.answer) for p in pairs]
+
+
+def _stop_for(error: InputError | OSError) -> StoppedEarly:
     stop = StoppedEarly(f"{error}. What was answered is kept")
     stop.__cause__ = error
     return stop

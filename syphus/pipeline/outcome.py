@@ -18,8 +18,10 @@ class Outcome:
     """How a run ended. `stopped_by` is None where every query has its final outcome.
 
     `missing_translations` counts pairs that one of the languages lacks, once for each;
+    `unasked_translations` those of them that a stop or --reparse left to be asked for;
     `failed_translations` those of them whose request was given up, in this sitting or before.
-    `goes_on` says that the same command asks for what is missing.
+    `goes_on` says that the same command asks for what is missing. `skipped` counts the items that
+    the plugin left out, as far as the data set was read; they are no queries.
     """
 
     folder: Path
@@ -28,7 +30,9 @@ class Outcome:
     failed_translations: int
     missing_translations: int
     stopped_by: SyphusError | None
+    unasked_translations: int = 0
     goes_on: bool = True
+    skipped: int = 0
 
     @property
     def exit_status(self) -> int:

@@ -13,13 +13,14 @@ from syphus.export.numbering import QueryFacts, number_pairs
 from syphus.export.relations import EachAlone
 from syphus.export.results import VALID, Answered, ResultCounts, write_results
 from syphus.export.summary import RunSummary, write_summary
-from syphus.export.translated import PairTranslations, write_translated
+from syphus.export.translated import PairTranslations, translated_path, write_translated
 from syphus.pipeline.generation import NOTHING_TO_ASK, NOTHING_TO_ASK_FAILURE, UNANSWERED
 from syphus.pipeline.plugin_calls import images_of
+from syphus.pipeline.skipped import SKIPPED, tell_skipped, write_skipped
 from syphus.pipeline.verdicts import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from syphus.core.events import Observer, Snapshot
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from syphus.pipeline.keeping import Spent
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.quality import Sieve
+    from syphus.pipeline.translated_pairs import Progress
     from syphus.pipeline.translating import Translating
 
 AUTHOR = "Syphus"
@@ -48,6 +50,7 @@ class Outputs:
         spool: QuerySpool,
         generation: Generation,
         translating: Translating | None,
+        left_out: tuple[str, ...],
         reader: JournalReader,
     ) -> None:
         self._folder = folder
@@ -56,12 +59,14 @@ class Outputs:
         self._spool = spool
         self._generation = generation
         self._translating = translating
+        self._left_out = left_out
         self._reader = reader
         self._sieve: Sieve | None = None
 
     def write(self, *, time: str) -> ResultCounts:
         """Writes the result lists and the MIMIC-IT files; `time` stands in their head."""
         self._spool.finish()
+        write_skipped(self._folder, self._plan.source.skips, secrets=self._plan.secrets)
         meta = InstructionsMeta(
             version=self._plan.settings.dataset_version, time=time, author=AUTHOR
         )
@@ -104,7 +109,7 @@ class Outputs:
             write_translated(
                 self._folder,
                 short=self._dataset.short,
-                languages=self._translating.languages,
+                languages=self._translating.written,
                 pairs=self._pairs,
                 translations=self._translations(self._translating),
                 meta=meta,
@@ -113,6 +118,9 @@ class Outputs:
     def tell(self, observer: Observer) -> None:
         """Says what is unusual about the queries."""
         source, in_vain = self._plan.source, self._generation.tally.redone_in_vain
+        tell_skipped(source.skips, observer)
+        if more := source.skips.count - source.skips.told:
+            observer.notice(f"{more} more items are left out: see {self._folder / SKIPPED}")
         if source.repeated:
             observer.notice(f"{source.repeated} repeated queries are asked once")
         if source.renamed:
@@ -123,15 +131,39 @@ class Outputs:
             observer.notice(
                 f"{in_vain} queries were asked again in vain: their earlier replies stand"
             )
+        if self._rewritten:
+            observer.notice(
+                f"files of languages that aren't asked for now ({', '.join(self._rewritten)}) were "
+                "written from the journal; what they lack is asked for when --languages names them"
+            )
+        if self._stale:
+            names = [translated_path(self._folder, self._dataset.short, x) for x in self._stale]
+            observer.notice(
+                f"of an earlier run, and left as they were: {', '.join(x.name for x in names)}; "
+                "the journal has no translation of the present pairs into these languages"
+            )
         if self._sieve is not None and (found := self._sieve.tell()):
             observer.notice(found)
+
+    @property
+    def _rewritten(self) -> list[str]:
+        """The languages that were left out and whose files were written all the same."""
+        written = self._translating.written if self._translating is not None else ()
+        return [code for code in self._left_out if code in written]
+
+    @property
+    def _stale(self) -> list[str]:
+        """The languages whose files are those of an earlier run."""
+        return [code for code in self._left_out if code not in self._rewritten]
 
     def write_summary(
         self, now: Snapshot, written: ResultCounts, *, seconds: float, spent: Spent
     ) -> None:
         """Writes `meta.json`."""
         source = self._plan.source
-        coverage = self._translating.coverage if self._translating is not None else {}
+        translating = self._translating
+        coverage = translating.coverage if translating is not None else {}
+        written_in = translating.written if translating is not None else ()
         write_summary(
             self._folder,
             RunSummary(
@@ -154,6 +186,7 @@ class Outputs:
                     "truncated": written.truncated,
                     "repeated_queries": source.repeated,
                     "renamed_queries": source.renamed,
+                    "skipped_items": source.skips.count,
                     "perhaps_billed": spent.attempts_lost,
                     "perhaps_cost": spent.uncertain,
                     **({"quality": self._sieve.summary()} if self._sieve else {}),
@@ -164,7 +197,10 @@ class Outputs:
                             "unjudged_texts": each.unjudged,
                         }
                         for code, each in coverage.items()
+                        if code in written_in
                     },
+                    "languages_left_out": self._rewritten,
+                    "languages_of_an_earlier_run": self._stale,
                 },
             ),
         )
@@ -238,38 +274,30 @@ class Outputs:
 
     def _translations(self, translating: Translating) -> Iterator[PairTranslations]:
         translating.recount()
+        codes = translating.written
         if self._dataset.has_ready_pairs():
             for position, query in enumerate(self._spool.queries()):
                 ready = self._dataset.ready_pairs(query) or ()
                 texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in ready]
-                yield from _of_query(translating, position, query.id, texts)
+                found = translating.result(position, query.id, texts)
+                translating.count(found)
+                yield from _in_languages(codes, found)
             return
         for group in number_pairs(self._folder / VALID, self._facts()):
-            position, query_id = group.facts.position, group.facts.query_id
+            position, pairs = group.facts.position, group.pairs
             dropped = self._sieve.dropped_of(position) if self._sieve else frozenset()
-            pairs = self._all_pairs(position) if dropped else group.pairs
-            yield from _of_query(translating, position, query_id, pairs, dropped)
-
-    def _all_pairs(self, position: int) -> Sequence[QuestionAnswer]:
-        """The pairs of a query's reply with those that were dropped: they are in the key."""
-        reply = self._reader.at(self._generation.offsets[position]).reply
-        parsed = judge(self._dataset, reply).parsed if reply else None
-        return parsed.pairs if parsed else ()
+            if dropped:  # they are in the journal's key all the same
+                pairs = tuple(self._generation.pairs_of(position))
+            found = translating.result(position, group.facts.query_id, pairs, dropped)
+            translating.count(found)
+            yield from _in_languages(codes, found)
 
 
-def _of_query(
-    translating: Translating,
-    position: int,
-    query_id: str,
-    pairs: Iterable[QuestionAnswer],
-    dropped: frozenset[int] = frozenset(),
-) -> Iterator[PairTranslations]:
-    found = translating.result(position, query_id, pairs, dropped)
-    translating.count(found)
+def _in_languages(codes: Iterable[str], found: Progress) -> Iterator[PairTranslations]:
     for pair in found.wanted:
         texts: dict[str, tuple[str, str]] = {}
         missing: dict[str, tuple[str, str]] = {}
-        for code in translating.languages:
+        for code in codes:
             given = found.given.get((pair.number, code))
             if given is not None:
                 texts[code] = (given.instruction, given.answer)

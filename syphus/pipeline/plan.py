@@ -10,6 +10,7 @@ from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
 from syphus.core.records import Prefix, Sampling
 from syphus.core.secrets import Secrets
+from syphus.pipeline.fallback import refuse_fallback
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
 from syphus.prompting.prefix import read_prefix
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
 
 LOOK_AHEAD = 1000
 LOOK_AHEAD_SECONDS = 5.0
-MAX_TOKENS = 2048
+_DEFAULT = Sampling()
 # The embedded model has a context window of 2,048 tokens and writes some 70 tokens a second.
 LOCAL_MAX_TOKENS = 384
-TEMPERATURE = 0.7
 TRANSLATION_TEMPERATURE = 0.2
 
 
@@ -85,10 +85,12 @@ class Plan:
     def sampling(self) -> Sampling:
         """The settings of each completion."""
         settings = self.settings
-        default = LOCAL_MAX_TOKENS if self.is_local else MAX_TOKENS
+        default = LOCAL_MAX_TOKENS if self.is_local else _DEFAULT.max_tokens
         return Sampling(
             max_tokens=settings.max_tokens or default,
-            temperature=TEMPERATURE if settings.temperature is None else settings.temperature,
+            temperature=_DEFAULT.temperature
+            if settings.temperature is None
+            else settings.temperature,
         )
 
     @property
@@ -151,6 +153,7 @@ def make_plan(
     if not dataset.has_ready_pairs():
         prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
     deployments = () if settings.reparse else choose_deployments(settings, env)
+    refuse_fallback(settings, deployments, env, only_translate=only_translate)
     if settings.budget is not None and any(each.rates is None for each in deployments):
         unpriced = next(each.name for each in deployments if each.rates is None)
         raise SettingsError(

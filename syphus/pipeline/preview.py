@@ -8,32 +8,37 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from syphus.core.errors import PluginError
+from syphus.core.events import Silent
 from syphus.core.records import RequestShape
-from syphus.pipeline.plugin_calls import message_for
+from syphus.pipeline.forecast import USUAL_COMPLETION, Forecast, Load, texts_of
+from syphus.pipeline.plugin_calls import message_for, ready_pairs
+from syphus.pipeline.targets import choose_targets
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import TokenCounter
 
 if TYPE_CHECKING:
-    from syphus.core.prices import Rates
     from syphus.core.records import Prefix
     from syphus.pipeline.plan import Plan
-
-_USUAL_COMPLETION = 300
+    from syphus.plugins.skips import Skips
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """A run before it is paid for.
 
-    `messages` are those of the first query. `empty` counts queries without a text, which aren't
-    asked. `completion_tokens` is a guess: the mean length of the in-context answers for each
-    query (300 tokens where there are none); `most_completion_tokens` is max_tokens for each.
-    Costs are US dollars, None where no price is known; `most_cost` is the cost at most.
+    `messages` are those of the first query, `skips` the items that the plugin left out. `empty`
+    counts queries without a text, which aren't asked. `completion_tokens` is a guess: the mean
+    length of the in-context answers for each query (300 tokens where there are none);
+    `most_completion_tokens` is max_tokens for each.
+    `translation` is what translating into `languages` will take, `most_translation` at most.
+    No request that is made once more is in any figure. Costs are US dollars and those of both
+    stages, None where no price is known; `most_cost` is the cost at most.
     """
 
     model: str
     deployments: tuple[str, ...]
     messages: list[dict[str, Any]]
+    skips: Skips
     queries: int
     empty: int
     repeated: int
@@ -42,9 +47,13 @@ class Preview:
     prompt_tokens: int
     completion_tokens: int
     most_completion_tokens: int
+    languages: tuple[str, ...]
+    translation: Load
+    most_translation: Load
     tokens_are_exact: bool
     cost: float | None
     most_cost: float | None
+    translation_cost: float | None
 
 
 def preview(plan: Plan) -> Preview:
@@ -56,11 +65,20 @@ def preview(plan: Plan) -> Preview:
     counter = TokenCounter(model)
     shape = RequestShape(model=model, sampling=plan.sampling)
     assembler = Assembler(plan.prefix, shape, stage="generate")
-    prefix_tokens = counter.count_prefix(plan.prefix)
+    languages = choose_targets(plan, Silent())
+    forecast = Forecast(plan, languages, counter)
+    brings_pairs = plan.dataset.has_ready_pairs()
+    prefix_tokens = 0 if brings_pairs else counter.count_prefix(plan.prefix)
     first: list[dict[str, Any]] = []
     asked = empty = prompt_tokens = 0
+    translation = Load()
     for query in plan.queries():
         text = message_for(plan.dataset, query)
+        if (ready := ready_pairs(plan.dataset, query)) is not None:
+            asked += 1
+            first = first or forecast.messages(texts_of(ready))
+            translation += forecast.of(texts_of(ready))
+            continue
         if not text.strip() and not query.images:
             empty += 1
             continue
@@ -69,35 +87,45 @@ def preview(plan: Plan) -> Preview:
         prompt_tokens += prefix_tokens + counter.count_message(text)
     if asked == 0:
         raise PluginError(f"{plan.settings.name}: no query has a text to ask about")
-    usual = asked * _usual_completion(plan.prefix, counter)
-    most = asked * (plan.sampling.max_tokens or 0)
-    rates = plan.rates
+    usual = most = 0
+    most_translation = translation
+    if not brings_pairs:
+        usual = asked * _usual_completion(plan.prefix, counter)
+        most = asked * (plan.sampling.max_tokens or 0)
+        translation, most_translation = forecast.usual(asked), forecast.most(asked)
+    usual = min(usual, most)
+    more, most_more = translation, most_translation
     return Preview(
         model=model,
         deployments=tuple(each.name for each in plan.deployments) or ("local",),
         messages=first,
+        skips=plan.source.skips,
         queries=asked,
         empty=empty,
         repeated=plan.source.repeated,
         renamed=plan.source.renamed,
         prefix_tokens=prefix_tokens,
         prompt_tokens=prompt_tokens,
-        completion_tokens=min(usual, most),
+        completion_tokens=usual,
         most_completion_tokens=most,
+        languages=languages,
+        translation=translation,
+        most_translation=most_translation,
         tokens_are_exact=counter.is_exact,
-        cost=_cost(rates, prompt_tokens, min(usual, most), plan),
-        most_cost=_cost(rates, prompt_tokens, most, plan),
+        cost=_cost(plan, prompt_tokens + more.prompt, usual + more.completion),
+        most_cost=_cost(plan, prompt_tokens + most_more.prompt, most + most_more.most_completion),
+        translation_cost=_cost(plan, more.prompt, more.completion),
     )
 
 
 def _usual_completion(prefix: Prefix, counter: TokenCounter) -> int:
     answers = [turn.content for turn in prefix.in_context if turn.role == "assistant"]
     if not answers:
-        return _USUAL_COMPLETION
+        return USUAL_COMPLETION
     return sum(map(counter.count, answers)) // len(answers) + 1
 
 
-def _cost(rates: Rates | None, prompt: int, completion: int, plan: Plan) -> float | None:
+def _cost(plan: Plan, prompt: int, completion: int) -> float | None:
     if plan.is_local:
         return 0.0
-    return rates.at_most(prompt, completion) if rates else None
+    return plan.rates.at_most(prompt, completion) if plan.rates else None

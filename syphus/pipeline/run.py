@@ -17,11 +17,11 @@ from syphus.core.errors import (
     SyphusError,
 )
 from syphus.core.events import Snapshot
-from syphus.core.languages import TARGETS, choose_languages
 from syphus.core.records import RequestShape
 from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
 from syphus.journal.lock import run_lock
+from syphus.journal.reader import read_index
 from syphus.pipeline.asking import open_asked
 from syphus.pipeline.generation import Generation, Tally
 from syphus.pipeline.keeping import (
@@ -34,19 +34,21 @@ from syphus.pipeline.keeping import (
 from syphus.pipeline.lanes import name_models, open_local
 from syphus.pipeline.outcome import Outcome
 from syphus.pipeline.outputs import Outputs
-from syphus.pipeline.run_facts import RunFacts, tell_what_was_found
+from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
+from syphus.pipeline.skipped import tell_skipped
 from syphus.pipeline.stopping import Stopping
+from syphus.pipeline.targets import choose_targets, find_left_out
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
-    from syphus.core.events import Observer
+    from syphus.core.events import BatchCounts, Observer
     from syphus.core.records import Stage
     from syphus.engine.asking import Asking
     from syphus.pipeline.keeping import Kept
@@ -67,6 +69,7 @@ class Run:
         self._lacks_answers = False
         self._stopping = Stopping()
         self._engine: Asking | None = None
+        self._batches: Callable[[], BatchCounts] | None = None
         self._generation: Generation | None = None
         self._translating: Translating | None = None
 
@@ -82,6 +85,7 @@ class Run:
         Raises InputError or JournalError where nothing could be sent, StoppedEarly at a stop while
         models were looked for, JournalWriteFailed where the disk's state is unknown.
         """
+        self._refuse_missing_run()
         folder = make_folder(self._folder)
         async with AsyncExitStack() as stack:
             stack.enter_context(run_lock(folder))
@@ -95,12 +99,15 @@ class Run:
                 self._open_deployments(stack)
             )
             shape = self._shape(deployments, response_format)
-            languages = self._languages()
-            journals = self._open_journals(folder, deployments, languages, stack)
-            facts.begin(shape, deployments, languages, self._observer)
+            languages = choose_targets(self._plan, self._observer)
+            left_out = find_left_out(self._plan, languages)
+            journals = await self._open_journals(folder, languages, stack)
+            self._count_spent(journals, deployments, models=models_of(facts.earlier))
+            facts.begin(shape, deployments, languages, journals["generate"].index.whole_bytes)
+            tell_skipped(self._plan.source.skips, self._observer)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
-            translating = self._make_translating(journals, deployments, shape, languages)
+            translating = self._make_translating(journals, deployments, shape, languages, left_out)
             generation = Generation(
                 dataset=self._plan.dataset,
                 queries=self._plan.queries(),
@@ -126,9 +133,18 @@ class Run:
                 spool=spool,
                 generation=generation,
                 translating=translating,
+                left_out=left_out,
                 reader=journals["generate"].reader,
             )
             return await self._finish(outputs, facts, log)
+
+    def _refuse_missing_run(self) -> None:
+        """What goes on with an earlier run makes no folder where there is none."""
+        settings, journal = self._plan.settings, self._folder / "journal" / "generate.jsonl"
+        if settings.redo is not None and not journal.exists():
+            raise SettingsError(f"--redo: there is no run in {self._folder}")
+        if settings.reparse and not read_run_file(self._folder):
+            raise SettingsError(f"--reparse: there is no run in {self._folder}")
 
     async def _open_deployments(
         self, stack: AsyncExitStack
@@ -141,29 +157,37 @@ class Run:
             return (deployment,), response_format
         return await name_models(plan.deployments, plan.settings, self._observer), None
 
-    def _open_journals(
+    async def _open_journals(
         self,
         folder: Path,
-        deployments: tuple[Deployment, ...],
         languages: tuple[str, ...],
         stack: AsyncExitStack,
     ) -> dict[Stage, StageJournal]:
-        redo = self._plan.settings.redo
-        if redo is not None and not (folder / "generate.jsonl").exists():
-            raise SettingsError(f"--redo: there is no run in {self._folder}")
-        journals: dict[Stage, StageJournal] = {"generate": StageJournal(folder / "generate.jsonl")}
-        stack.callback(journals["generate"].close)
+        stages: list[Stage] = ["generate"]
         if languages or (folder / "translate.jsonl").exists():
-            journals["translate"] = StageJournal(folder / "translate.jsonl")
-            stack.callback(journals["translate"].close)
-        for stage, what in (("generate", "outcomes"), ("translate", "translations")):
-            if stage in journals:
-                index = journals[stage].index
-                tell_what_was_found(index, what=what, observer=self._observer)
-                self._spent.add_index(index, deployments)
+            stages.append("translate")
+        journals: dict[Stage, StageJournal] = {}
+        for stage in stages:
+            path = folder / f"{stage}.jsonl"
+            # At a stop the thread is left to itself: it only reads.
+            index = await self._stopping.unless_stopped(asyncio.to_thread(read_index, path))
+            journals[stage] = StageJournal(path, index=index)
+            stack.callback(journals[stage].close)
+        return journals
+
+    def _count_spent(
+        self,
+        journals: dict[Stage, StageJournal],
+        deployments: tuple[Deployment, ...],
+        *,
+        models: Mapping[str, str],
+    ) -> None:
+        for stage, journal in journals.items():
+            what = "outcomes" if stage == "generate" else "translations"
+            tell_what_was_found(journal.index, what=what, observer=self._observer)
+            self._spent.add_index(journal.index, deployments, models=models)
         self._priced = self._spent.cost > 0 or any(each.rates for each in deployments)
         tell_the_price(self._spent, has_price=self._priced, observer=self._observer)
-        return journals
 
     def _make_translating(
         self,
@@ -171,8 +195,9 @@ class Run:
         deployments: tuple[Deployment, ...],
         shape: RequestShape,
         languages: tuple[str, ...],
+        left_out: tuple[str, ...],
     ) -> Translating | None:
-        if not languages:
+        if not (languages or (left_out and "translate" in journals)):
             return None
         from syphus.pipeline.translating import Translating  # noqa: PLC0415 - only with languages
         from syphus.translation.prompt import load_prefix  # noqa: PLC0415
@@ -184,6 +209,7 @@ class Run:
         shape = RequestShape(model=model, sampling=plan.translation_sampling)
         return Translating(
             languages=languages,
+            left_out=left_out,
             assembler=Assembler(load_prefix(), shape, stage="translate"),
             journal=journals["translate"],
             count_tokens=estimate_tokens,
@@ -212,7 +238,9 @@ class Run:
         readings = [Reading(generation.take)]
         stages: list[Stage] = ["generate"]
         if translating is not None:
-            translating.attach(engine, asked.wants_description)
+            translating.attach(
+                engine, asked.wants_description, generation.pairs_of, asked.sent_before
+            )
             readings.append(Reading(translating.take))
             stages.append("translate")
         elif asked.keeps_strays and "translate" in journals:
@@ -222,7 +250,7 @@ class Run:
             journals[stage].open(on_durable=asked.watching(reading.durable), on_refused=engine.stop)
             for stage, reading in zip(stages, readings, strict=True)
         ]
-        self._engine = engine
+        self._engine, self._batches = engine, asked.batches
         if self._stopping.reason is not None:
             engine.stop(self._stopping.reason)
         try:
@@ -256,7 +284,6 @@ class Run:
                 "and the same command writes them"
             ) from error
         snapshot = self.snapshot()
-        coverage = self._translating.coverage if self._translating else {}
         stopped_by = self._reason_to_go_on(snapshot)
         outputs.write_summary(
             snapshot,
@@ -265,6 +292,9 @@ class Run:
             spent=self._spent,
         )
         outputs.tell(log)
+        translating = self._translating
+        wanted = translating.wanted if translating else []
+        is_open = stopped_by is not None or self._plan.settings.reparse
         state = "stopped" if stopped_by else "finished"
         log.record(state, **asdict(snapshot), stopped_by=str(stopped_by or "") or None)
         facts.end(state=state, why=stopped_by)
@@ -272,10 +302,12 @@ class Run:
             folder=self._folder,
             snapshot=snapshot,
             written=written,
-            failed_translations=self._translating.failed if self._translating else 0,
-            missing_translations=sum(each.missing for each in coverage.values()),
+            failed_translations=translating.failed if translating else 0,
+            missing_translations=sum(each.missing for each in wanted),
+            unasked_translations=sum(each.unasked for each in wanted) if is_open else 0,
             stopped_by=stopped_by,
             goes_on=not self._lacks_answers,
+            skipped=self._plan.source.skips.count,
         )
 
     def _reason_to_go_on(self, now: Snapshot) -> SyphusError | None:
@@ -299,9 +331,8 @@ class Run:
         """The run at this moment."""
         engine, generation, translating = self._engine, self._generation, self._translating
         tally = generation.tally if generation else Tally()
-        coverage = translating.coverage if translating else {}
         return Snapshot(
-            total=generation.total if generation else None,
+            total=generation.total if generation else self._plan.size,
             read=tally.read,
             valid=tally.valid,
             invalid=tally.invalid,
@@ -309,7 +340,7 @@ class Run:
             empty=tally.empty,
             restored=tally.restored,
             pairs=tally.pairs,
-            translated={code: each.translated for code, each in coverage.items()},
+            translated=translating.translated if translating else {},
             sent=engine.counts.sent if engine else 0,
             retried=engine.counts.retried if engine else 0,
             rate_limited=engine.counts.rate_limited if engine else 0,
@@ -320,24 +351,8 @@ class Run:
             cached_tokens=self._spent.cached_tokens,
             cost=self._spent.cost if self._priced else None,
             seconds=time.monotonic() - self._began,
+            batches=self._batches() if self._batches else None,
         )
-
-    def _languages(self) -> tuple[str, ...]:
-        """The targets of translation: those asked for, else all that make sense."""
-        plan, asked = self._plan, self._plan.settings.languages
-        if plan.dataset.free_text:
-            return ()
-        if asked is not None:
-            return choose_languages(asked)
-        if plan.settings.reparse:
-            return choose_languages(",".join(read_run_file(self._folder)["languages"]) or "none")
-        if plan.is_local:
-            self._observer.notice(
-                "--languages none: the embedded model is too small to translate; "
-                "name languages to have it try"
-            )
-            return ()
-        return TARGETS
 
     def _shape(
         self, deployments: tuple[Deployment, ...], response_format: bytes | None
@@ -346,9 +361,8 @@ class Run:
         plan = self._plan
         if plan.keeps_answers:
             earlier = read_run_file(self._folder)
-            if "model" not in earlier:
-                what = "--reparse" if plan.settings.reparse else "translate"
-                raise SettingsError(f"{what}: there is no run in {self._folder}")
+            if not earlier:
+                raise SettingsError(f"translate: there is no run in {self._folder}")
             return RequestShape(
                 model=earlier["model"],
                 sampling=plan.sampling,

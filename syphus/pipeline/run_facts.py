@@ -7,6 +7,7 @@ import hashlib
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syphus._version import __version__
@@ -14,8 +15,7 @@ from syphus.core.errors import SettingsError
 from syphus.export.run_file import read_run_file, refresh_run_file, write_run_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping
 
     from syphus.core.deployments import Deployment
     from syphus.core.errors import SyphusError
@@ -39,6 +39,7 @@ class RunFacts:
         self._folder = folder
         self._plan = plan
         self._snapshot = snapshot
+        self._observer = observer
         self._facts: dict[str, Any] = {}
         self.earlier = _read_earlier(folder, observer)
         name = plan.settings.name
@@ -64,17 +65,31 @@ class RunFacts:
         shape: RequestShape,
         deployments: Iterable[Deployment],
         languages: Iterable[str],
-        observer: Observer,
+        journal_bytes: int,
     ) -> None:
-        """Writes what this sitting is about, and says what differs from the last one."""
+        """Writes what this sitting is about, and says what differs from the last one.
+
+        `journal_bytes` is the size of the first stage's journal: where a model or a prompt changes,
+        what stands there isn't an answer to what is asked now (`counted_from`).
+        """
         plan, settings = self._plan, self._plan.settings
         prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
+        counted_from = self.earlier.get("counted_from", 0)
         for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
             if self.earlier.get(what, value) != value:
-                observer.notice(
-                    f"the {what.removesuffix('_hash')} has changed since the last time: all is "
-                    "asked anew, what was answered before stays in the journal alone"
+                counted_from = journal_bytes
+                named = f" ({self.earlier[what]}, now {value})" if what == "model" else ""
+                self._observer.notice(
+                    f"the {what.removesuffix('_hash')} has changed since the last time{named}: all "
+                    "is asked anew, the files will hold the new answers; what was answered before "
+                    "stays in the journal alone"
                 )
+        if _queries_of(plan, self.earlier.get("settings", {})) != _queries_of(plan, None):
+            self._observer.notice(
+                "the slice or the annotation file has changed since the last time: the files will "
+                "hold these queries alone; answers to others stay in the journal, at no cost when "
+                "they are asked for again"
+            )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._facts = {
             "name": settings.name,
@@ -87,12 +102,14 @@ class RunFacts:
             "model": shape.model,
             "response_format": (shape.response_format or b"").decode(),
             "prompt_hash": prompt_hash,
+            "counted_from": counted_from,
             "languages": list(languages),
             "settings": settings.model_dump(mode="json", exclude={"deployments", "base_url"}),
             "deployments": [
                 {"name": each.name, "api_type": each.api_type, "model": each.model}
                 for each in deployments
-            ],
+            ]
+            or self.earlier.get("deployments", []),
         }
         write_run_file(self._folder, self._now(state="running"))
 
@@ -138,12 +155,34 @@ class RunFacts:
         }
 
 
+def _queries_of(plan: Plan, told: Mapping[str, Any] | None) -> list[object]:
+    """What chooses the queries: as an earlier sitting was told, or this one."""
+    now = plan.settings.model_dump(mode="json")
+    told = now if told is None else {**now, **told}
+    sample = (told["random_sample"], told["seed"]) if told["random_sample"] else ()
+    path = told["query_inputs_path"] or type(plan.dataset).query_inputs_path
+    end = None if told["slice_end"] == -1 else told["slice_end"]
+    return [told["slice_start"], end, sample, Path(str(path))]
+
+
 def _read_earlier(folder: Path, observer: Observer) -> dict[str, Any]:
     try:
         return read_run_file(folder)
     except SettingsError as error:
         observer.notice(f"{error}; it is written anew")
         return {}
+
+
+def models_of(earlier: Mapping[str, Any]) -> dict[str, str]:
+    """The model of each deployment that a run's file names, by its name."""
+    listed = earlier.get("deployments")
+    if not isinstance(listed, list):
+        return {}
+    return {
+        str(each["name"]): str(each["model"])
+        for each in listed
+        if isinstance(each, dict) and each.keys() >= {"name", "model"}
+    }
 
 
 def tell_what_was_found(index: JournalIndex, *, what: str, observer: Observer) -> None:

@@ -41,7 +41,9 @@ class Stopping:
         task = asyncio.ensure_future(work)
         if await self._is_done(task, patience=0.0):
             return task.result()
-        raise StoppedEarly(f"{self.reason}, before anything was asked")
+        raise StoppedEarly(
+            f"{self.reason}, before anything was asked; the same command goes on from here"
+        )
 
     async def until_stopped(self, source: AsyncIterator[T]) -> AsyncIterator[T]:
         """What `source` gives; at a stop it ends soon, even where a plugin's code hangs."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syphus.core.errors import PromptError
+from syphus.core.image_ids import image_id
 from syphus.core.reading import read_json
 from syphus.plugins.faults import (
     Source,
@@ -79,7 +80,8 @@ class AbstractDataset(ABC):
 
         "id" is a text or an integer, "sentences" a text or a list of texts that become its lines,
         "images" a list of texts or paths. A list or a generator; the path may be left out of the
-        method's parameters.
+        method's parameters. {"id", "skip"} leaves an item out, "skip" being the reason: it is told
+        and counted, and the rest goes on.
         """
 
     def _load_prefix(self, path: Any) -> Mapping[str, Any]:
@@ -138,7 +140,7 @@ class AbstractDataset(ABC):
 
     def image_ids(self, query: Query) -> Sequence[str]:
         """The ids of the images that the query's pairs belong to."""
-        return (f"{self.short}_IMG_{query.source_id}",)
+        return (image_id(self.short, query.source_id),)
 
     def ready_pairs(self, query: Query) -> Sequence[Pair] | None:  # noqa: ARG002 - for plugins
         """The pairs of a query that are there already and only want translation; None: ask."""

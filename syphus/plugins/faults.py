@@ -73,7 +73,7 @@ def is_fault(exc: BaseException) -> bool:
 
 def say(exc: BaseException) -> str:
     """The error's name and message in one line. A message that can't be read is said to be so."""
-    return f"{type(exc).__name__}: {_shorten(_message_of(exc))}"
+    return f"{type(exc).__name__}: {shorten(_message_of(exc))}"
 
 
 def _message_of(exc: BaseException) -> str:
@@ -109,7 +109,7 @@ def explain(
     item = "" if position is None else f"item {position}: "
     if isinstance(exc, SyntaxError) and exc.filename == file:
         message = str(exc.msg)
-    message = f"{label}: {item}{type(exc).__name__}: {_shorten(message)}{_where(exc, file)}"
+    message = f"{label}: {item}{type(exc).__name__}: {shorten(message)}{_where(exc, file)}"
     if source is not None and source.path is None and isinstance(exc, TypeError):
         message += f"; no path was given: {source.flag} sets it"
     return PluginError(message, position=position)
@@ -194,7 +194,8 @@ def _show(file: str) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _shorten(message: str) -> str:
+def shorten(message: str) -> str:
+    """A foreign text as part of one line: printable, of at most 300 characters."""
     start = message[: 4 * _LONGEST_MESSAGE]
     line = " ".join("".join(c if c.isprintable() else " " for c in start).split()) or "no message"
     return line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}..."

@@ -8,16 +8,24 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syphus.core.errors import PluginError
+from syphus.plugins.faults import shorten
+from syphus.plugins.skips import SkippedItem
 
 
-def read_item(item: Any, position: int, label: str) -> tuple[str, str, tuple[str, ...]]:
-    """The id, the text and the images of one item. `position` counts from 1.
+def read_item(
+    item: Any, position: int, label: str
+) -> tuple[str, str, tuple[str, ...]] | SkippedItem:
+    """The id, the text and the images of one item, or why the plugin leaves it out.
+
+    `position` counts from 1.
 
     Raises PluginError, which names the plugin by `label`, the position and the mend.
     """
     if type(item) is not dict and not isinstance(item, Mapping):
         raise _wrong(f'is {_kind(item)}; it must be a dict {{"id", "sentences"}}', position, label)
     found = item.get("id")
+    if reason := item.get("skip"):
+        return _read_skip(found, reason, position, label)
     if type(found) is not str:
         found = _read_id(item, found, position, label)
     if not found or found.isspace():
@@ -27,6 +35,13 @@ def read_item(item: Any, position: int, label: str) -> tuple[str, str, tuple[str
         text = _read_text(item, text, position, label)
     images = item.get("images")
     return found, text, _read_images(images, position, label) if images else ()
+
+
+def _read_skip(found: Any, reason: Any, position: int, label: str) -> SkippedItem:
+    if not isinstance(reason, str) or not reason.strip():
+        raise _wrong(f"has {_kind(reason)} as skip; say why in a text", position, label)
+    name = shorten(str(found)) if isinstance(found, str | int) and found != "" else ""
+    return SkippedItem(position=position, id=name, reason=shorten(reason))
 
 
 def _read_id(item: Mapping[str, Any], found: Any, position: int, label: str) -> str:

@@ -16,6 +16,7 @@ from syphus.plugins.dataset import find_file
 from syphus.plugins.faults import explaining, inputs_source, plugin_file, plugin_label
 from syphus.plugins.items import read_item
 from syphus.plugins.naming import UniqueNames
+from syphus.plugins.skips import SkippedItem, Skips
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -32,7 +33,7 @@ class QuerySource:
 
     Every iteration reads the plugin anew. `repeated` counts the items that were left out of the
     last one, because an earlier item has the same id and text; `renamed` those whose id got a
-    `#2` or higher.
+    `#2` or higher. `skips` are the items that the plugin left out, as far as it has been read.
 
     Raises PluginError, AnnotationError or PromptError where the plugin raises or an item is wrong.
     """
@@ -45,6 +46,7 @@ class QuerySource:
         self._is_lazy = False
         self.repeated = 0
         self.renamed = 0
+        self.skips = Skips()
 
     def check_ahead(self, limit: int, *, seconds: float = float("inf")) -> None:
         """Finds wrong items before the first query is handed out.
@@ -54,7 +56,8 @@ class QuerySource:
         """
         items = self._open()
         if isinstance(items, list | tuple):
-            self._check(items)
+            if self._check(items) == 0:
+                raise self._empty()
             return
         rest = self._iterate(items)
         until = time.monotonic() + seconds
@@ -63,7 +66,11 @@ class QuerySource:
             held.append(item)
             if time.monotonic() > until:
                 break
-        self._check(held)
+        if self._check(held) == 0:
+            after = next(rest, _END)
+            if after is _END:
+                raise self._empty()
+            held.append(after)
         self._ahead = itertools.chain(held, rest)
         self._is_lazy = True
 
@@ -79,32 +86,38 @@ class QuerySource:
         items = self._iterate(self._open()) if ahead is None else ahead
         self.repeated = self.renamed = 0
         names = UniqueNames()
-        position = 0
+        is_empty = True
         for position, item in enumerate(items, 1):
-            source_id, text, images = self._read(item, position)
-            try:
-                content = text.encode()
-                name = names.claim(source_id, content)
-            except UnicodeEncodeError:
+            read = self._read(item, position)
+            if isinstance(read, SkippedItem):
+                self.skips.add(read)
+                continue
+            is_empty = False
+            source_id, text, images = read
+            if not (text.isascii() and source_id.isascii()):
                 source_id, text = without_surrogates(source_id), without_surrogates(text)
-                name = names.claim(source_id, text.encode())
+            name = names.claim(source_id, text)
             if name is None:
                 self.repeated += 1
                 continue
             if name is not source_id:
                 self.renamed += 1
             yield Query(id=name, text=text, source_id=source_id, images=images)
-        if not position:
+        if is_empty:
             raise self._empty()
 
-    def _check(self, items: Iterable[Any]) -> None:
-        position = 0
+    def _check(self, items: Iterable[Any]) -> int:
+        """Reads items from the first on; returns how many of them are queries."""
+        count = 0
         for position, item in enumerate(items, 1):
-            self._read(item, position)
-        if not position:
-            raise self._empty()
+            read = self._read(item, position)
+            if isinstance(read, SkippedItem):
+                self.skips.add(read)
+            else:
+                count += 1
+        return count
 
-    def _read(self, item: Any, position: int) -> tuple[str, str, tuple[str, ...]]:
+    def _read(self, item: Any, position: int) -> tuple[str, str, tuple[str, ...]] | SkippedItem:
         try:
             return read_item(item, position, self._label)
         except BaseException:
@@ -150,6 +163,12 @@ class QuerySource:
 
     def _empty(self) -> PluginError:
         source = self._source()
+        if self.skips.count:
+            place = f" in {source.path}" if source.path else ""
+            return PluginError(
+                f"{self._label}: no query is left{place}: {self.skips.kept[0]}; "
+                f"{self.skips.count} items are left out in all"
+            )
         place = f" in {source.path}; {source.flag} names another file" if source.path else ""
         return PluginError(f"{self._label}: there is no query{place}")
 

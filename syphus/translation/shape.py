@@ -21,7 +21,6 @@ FIELDS: Final = ("instruction", "answer")
 # (https://learn.microsoft.com/azure/ai-services/openai/how-to/structured-outputs): a pair in seven
 # languages has 17 properties.
 MOST_PAIRS: Final = 5
-JSON_OBJECT: Final = canonical_json({"type": "json_object"})
 
 
 def response_format(chunk: Chunk) -> bytes:

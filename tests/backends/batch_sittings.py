@@ -1,8 +1,9 @@
-"""Runs sittings of a batch run in forked processes, and kills each at another point.
+"""Runs sittings of a batch run in forked processes, and ends each at another point.
 
-Usage: batch_sittings.py FOLDER BASE_URL DIALECT LINES STRIDE. Run K is killed before or after a
-call or a line of the ledger, at the K-th of such points, with K = STRIDE, 2 STRIDE and so on; its
-second sitting is left alone. Prints one JSON object for each K.
+Usage: batch_sittings.py FOLDER BASE_URL DIALECT LINES STRIDE SIGNALS. Run K gets the signals
+(KILL; INT for Ctrl-C, INT,INT for two) before or after a call or a line of the ledger, at the K-th
+of such points, with K = STRIDE, 2 STRIDE and so on; its second sitting is left alone. Prints one
+JSON object for each K.
 """
 
 from __future__ import annotations
@@ -46,15 +47,17 @@ CONTEXT = ssl.create_default_context()
 
 
 class Points:
-    """Counts the points that a sitting passes, and ends the process at one of them."""
+    """Counts the points that a sitting passes, and sends itself signals at one of them."""
 
-    def __init__(self, kill_at: int) -> None:
+    def __init__(self, kill_at: int, signals: list[signal.Signals]) -> None:
         self._left = kill_at
+        self._signals = signals
 
     def passed(self) -> None:
         self._left -= 1
         if not self._left:
-            os.kill(os.getpid(), signal.SIGKILL)
+            for number in self._signals:
+                os.kill(os.getpid(), number)
 
     def surround(self, owner: Any, name: str) -> None:
         act = getattr(owner, name)
@@ -64,6 +67,8 @@ class Points:
             self.passed()
             result = await act(*args, **settings)
             self.passed()
+            # Ctrl-C is heard at the next turn of the loop: the answer is lost then.
+            await asyncio.sleep(0)
             return result
 
         @functools.wraps(act)
@@ -159,14 +164,15 @@ def in_child(act: Callable[[], None]) -> int:
     os._exit(0)
 
 
-def main(folder: Path, url: str, dialect: str, count: int, stride: int) -> None:
-    """Kills one run after the other, each at a later point, until a sitting outlives its point."""
+def main(folder: Path, url: str, dialect: str, count: int, stride: int, *, signals: str) -> None:
+    """Ends one run after the other, each at a later point, until a sitting outlives its point."""
+    numbers = [signal.Signals[f"SIG{name}"] for name in signals.split(",")]
     # What is imported at first use is imported here, and not once more in every process.
     (folder / "k0").mkdir()
     first = make_backend(folder / "k0", url, dialect, "k0", [], most_lines=A_CHUNK)
     asyncio.run(sit(first, Kept(folder / "k0" / "kept"), "k0", count))
-    kill_at, status = 0, -signal.SIGKILL
-    while status == -signal.SIGKILL:
+    kill_at, status = 0, 1
+    while status:
         kill_at += stride
         run = f"k{kill_at}"
         home = folder / run
@@ -174,7 +180,7 @@ def main(folder: Path, url: str, dialect: str, count: int, stride: int) -> None:
 
         def sitting(kill_at: int, home: Path = home, run: str = run) -> None:
             notices: list[str] = []
-            points = Points(kill_at)
+            points = Points(kill_at, numbers)
             for name in CALLS:
                 points.surround(Remote, name)
             points.surround(Ledger, "_write")
@@ -193,4 +199,5 @@ if __name__ == "__main__":
 
     # Made once: reading all certificates takes longer than a sitting.
     ssl.create_default_context = functools.partial(lambda made, *_, **__: made, CONTEXT)
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    place, address, names, lines, step, how = sys.argv[1:]
+    main(Path(place), address, names, int(lines), int(step), signals=how)

@@ -7,9 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from syphus.core.errors import AccessDenied
-from syphus.testing import Script, ScriptedServer
+from syphus.testing import Batches, RouteFault, Script, ScriptedServer
 
 DIALECTS = ["openai", "azure", "azure-v1"]
+ROUTES = ["upload", "create", "find_batch", "find_file", "download", "delete"]
 TOKEN = "eyJ0eXAiOiJKV1QifQ.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
 
 
@@ -54,6 +55,88 @@ def test_an_identity_gives_a_token_for_every_call(
     settings = {"deployment": deployment, "token_provider": provide}
     assert _works(batch_kit, tmp_path, dialect, TOKEN, **settings)
     assert len(asked) > 5
+
+
+def _refuse(*positions: int) -> Script:
+    faults = [RouteFault("invalid_api_key", route, at=positions) for route in ROUTES]
+    return Script(batches=Batches(faults=faults))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_expired_token_is_fetched_anew(batch_kit: Any, tmp_path: Path, dialect: str) -> None:
+    """A 401 at any call has the token renewed and the call made again, which is done once."""
+    issued: list[str] = []
+
+    async def provide() -> str:
+        issued.append(f"{TOKEN}{len(issued):04}")
+        return issued[-1]
+
+    deployment = {"api_key": None, "entra_identity": True}
+    with ScriptedServer(_refuse(1)) as server:
+        outcomes, notices = batch_kit.run(
+            server,
+            tmp_path,
+            batch_kit.lines(3),
+            dialect,
+            deployment=deployment,
+            token_provider=provide,
+        )
+        log = server.log.batches
+    assert all(outcome.reply for outcome in outcomes.values())
+    assert (log.uploads, log.creates, log.deletes) == (1, 1, 2)
+    assert log.faults == {"invalid_api_key": len(ROUTES)}
+    assert notices == []
+
+
+@pytest.mark.parametrize("route", ["upload", "create", "find_batch", "download"])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_second_401_stops_the_run_and_loses_nothing(
+    batch_kit: Any, tmp_path: Path, route: Any, *, is_new: bool
+) -> None:
+    """A new token that is refused too, or none that is new: the next sitting goes on there."""
+    issued: list[str] = []
+
+    async def provide() -> str:
+        issued.append(f"{TOKEN}{len(issued):04}" if is_new else TOKEN)
+        return issued[-1]
+
+    deployment = {"api_key": None, "entra_identity": True}
+    settings = {"deployment": deployment, "token_provider": provide}
+    fault = RouteFault("invalid_api_key", route)
+    with ScriptedServer(Script(batches=Batches(faults=[fault]))) as server:
+        with pytest.raises(AccessDenied):
+            batch_kit.run(server, tmp_path, batch_kit.lines(3), **settings)
+        # A token that is no other isn't tried again.
+        assert server.log.batches.faults == {"invalid_api_key": 2 if is_new else 1}
+        server.play(Script())
+        outcomes, _ = batch_kit.run(server, tmp_path, batch_kit.lines(3), **settings)
+        log = server.log.batches
+        assert (log.uploads, log.creates) == (1, 1)
+        assert {line.billed for line in log.lines()} == {1}
+    assert all(outcome.reply for outcome in outcomes.values())
+
+
+def test_an_identity_without_a_token_stops_the_run(batch_kit: Any, tmp_path: Path) -> None:
+    """Whoever isn't logged in any more is told so, and doesn't wait for ever."""
+
+    async def provide() -> str:
+        raise ValueError("please run 'az login'")
+
+    settings = {"deployment": {"api_key": None, "entra_identity": True}, "token_provider": provide}
+    with ScriptedServer() as server, pytest.raises(AccessDenied, match="az login"):
+        batch_kit.run(server, tmp_path, batch_kit.lines(2), **settings)
+
+
+def test_a_reply_that_repeats_the_token_is_told_without_it(batch_kit: Any, tmp_path: Path) -> None:
+    """A token that was fetched is as secret as a key."""
+
+    async def provide() -> str:
+        return TOKEN
+
+    settings = {"deployment": {"api_key": None, "entra_identity": True}, "token_provider": provide}
+    with ScriptedServer(Script(answer=f"The token is {TOKEN}.")) as server:
+        outcomes, _ = batch_kit.run(server, tmp_path, batch_kit.lines(2), **settings)
+    assert not any(TOKEN in outcome.reply.text for outcome in outcomes.values())
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -17,11 +17,11 @@ INSTANT = {"validating": 0, "running": 0, "finalizing": 0}
 
 
 def _kill_everywhere(
-    server: ScriptedServer, folder: Path, dialect: str, stride: int
+    server: ScriptedServer, folder: Path, dialect: str, stride: int, signals: str = "KILL"
 ) -> list[dict[str, Any]]:
     url = server.azure_endpoint if dialect == "azure" else server.base_url
     done = subprocess.run(
-        [sys.executable, SITTINGS, folder, url, dialect, str(LINES), str(stride)],
+        [sys.executable, SITTINGS, folder, url, dialect, str(LINES), str(stride), signals],
         cwd=SITTINGS.parents[2],
         capture_output=True,
         text=True,
@@ -57,6 +57,33 @@ def test_a_kill_at_any_point_makes_no_batch_twice(tmp_path: Path) -> None:
     assert {line.billed for line in log.lines()} == {1}
     assert log.cancels == 0
     # An input and an output file for each batch, the first sitting's of all included.
+    assert log.deletes == 2 * log.creates == 2 * (len(runs) + 1)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("signals", "stride"), [("INT", 2), ("INT,INT", 1)])
+def test_ctrl_c_at_any_point_makes_no_batch_twice(
+    tmp_path: Path, signals: str, stride: int
+) -> None:
+    """Ctrl-C, once and twice, around each call and each line of the ledger is as good as a kill.
+
+    A creation that was cancelled while its answer was on the way is adopted by the next sitting;
+    so is an upload, and a cancelled download, poll or deletion is made again.
+    """
+    batches = Batches(batches_unlisted_for=2, files_unlisted_for=2, **INSTANT)
+    with ScriptedServer(Script(batches=batches)) as server:
+        runs = _kill_everywhere(server, tmp_path, "openai", stride, signals)
+        log = server.log.batches
+    assert all(run["first"] for run in runs[:-1])
+    assert not runs[-1]["first"]
+    assert len(runs) > 2 * (9 + 7) // stride
+    for run in runs:
+        name = run["run"]
+        assert run["good"] == [f"{name}-{number}-1" for number in range(LINES)], name
+        (batch,) = [one for one in log.batches() if one.metadata["run"] == name]
+        assert log.uploads_of(batch.input_sha256) == 1, name
+    assert {line.billed for line in log.lines()} == {1}
+    assert log.cancels == 0
     assert log.deletes == 2 * log.creates == 2 * (len(runs) + 1)
 
 

@@ -65,7 +65,7 @@ def _read(
     ], oddities
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     output=LINES,
     error=LINES,

@@ -123,25 +123,21 @@ class TestServer:
     def test_the_loop_runs_while_the_model_loads(self) -> None:
         """Loading blocks nobody for long."""
 
-        async def run() -> float:
-            longest = 0.0
-            last = time.monotonic()
+        async def run() -> int:
+            turns = 0
 
             async def watch() -> None:
-                nonlocal longest, last
+                nonlocal turns
                 while True:
                     await asyncio.sleep(0.01)
-                    longest = max(longest, time.monotonic() - last)
-                    last = time.monotonic()
+                    turns += 1
 
             watcher = asyncio.ensure_future(watch())
-            started = time.monotonic()
             async with LocalServer(find_model(None), slots=1, context=512):
-                took = time.monotonic() - started
-            watcher.cancel()
-            return longest / took
+                watcher.cancel()
+            return turns
 
-        assert asyncio.run(run()) < 0.5
+        assert asyncio.run(run()) > 5
 
     def test_it_stops_while_it_answers(self, kit: Any) -> None:
         """Leaving the block ends the server even in the middle of a reply."""

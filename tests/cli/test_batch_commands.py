@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from syphus.testing import Batches, Script, ScriptedServer
+from syphus.testing import Batches, RouteFault, Script, ScriptedServer
 
 NAME = ("--name", "Photos.photos")
 FOLDER = ("--output_dir", "out")
@@ -79,6 +79,29 @@ def test_an_interrupted_run_says_that_batches_go_on(desk: Any, server: ScriptedS
     assert (batch["status"], batch["done"]) == ("completed", 5)
 
 
+@pytest.mark.parametrize(("route", "times"), [("upload", 2), ("create", 1), ("create", 2)])
+def test_ctrl_c_while_an_answer_is_on_its_way_pays_nothing_twice(
+    desk: Any, server: ScriptedServer, route: Any, times: int
+) -> None:
+    """Once or twice, in a call that was done and not heard of: the same command finds it."""
+    fault = RouteFault("trickle", route, at={1})
+    server.play(Script(batches=Batches(faults=[fault])))
+    with desk.spawn(*NAME, *reach(server), 0.02, *FOLDER) as process:
+        wait_for(lambda: bool(server.log.batches.faults))
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        process.communicate(timeout=60)
+        assert process.returncode
+    server.play(Script())
+    again = desk.call("run", *NAME, *reach(server), 0.01, *FOLDER)
+    assert again.status == 0, again.err
+    log = server.log.batches
+    assert (log.uploads, log.creates) == (1, 1)
+    assert {line.billed for line in log.lines()} == {1}
+    assert len({record["id"] for record in desk.read("out/valid_output.json")}) == 5
+
+
 def test_cancel_keeps_what_is_done_and_writes_the_files(desk: Any, server: ScriptedServer) -> None:
     """The endpoint is told; the same command online asks the others."""
     desk.photos(40)
@@ -120,3 +143,26 @@ def test_a_run_goes_on_online_only_when_no_batch_is_out(desk: Any, server: Scrip
     assert done.status == 2
     assert "syphus cancel out" in done.err
     assert server.log.requests == before
+
+
+def test_the_status_tells_what_batches_cost(desk: Any, server: ScriptedServer) -> None:
+    """At most while one is under way, truly once it is done, and the sum of both."""
+    entry = f'[[deployments]]\nbase_url = "{server.base_url}"\nmodel = "m"\n'
+    desk.write("d.toml", entry + "price = { prompt = 1000.0, completion = 1000.0 }\n")
+    night = ("--config", "d.toml", "--backend", "batch", "--max_tokens", 200, "--poll_seconds")
+    server.play(Script(batches=Batches(running=40)))
+    with desk.spawn(*NAME, *night, 0.02, *FOLDER) as process:
+        wait_for(lambda: server.log.batches.calls.get("find_batch", 0) >= 5)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    shown = desk.call("status", "out").out
+    assert re.search(r"^batch .*, at most \$[1-9][\d.]*, batch_", shown, re.MULTILINE), shown
+    assert re.search(
+        r"^batches   \$0.0000 for 0 that are done, at most \$[1-9]", shown, re.MULTILINE
+    )
+    done = desk.call("run", *NAME, *night, 0.01, *FOLDER)
+    assert done.status == 0, done.err
+    cost = desk.read("out/meta.json")["cost"]
+    shown = desk.call("status", "out").out
+    assert re.search(rf"^batch .* ago, \${cost:.4f}, batch_", shown, re.MULTILINE), shown
+    assert f"batches   ${cost:.4f} for 1 that are done\n" in shown

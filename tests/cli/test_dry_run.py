@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from syphus.cli.app import run_app
 from syphus.testing import ScriptedServer
 
+TRANSLATE = Path(__file__).parents[2] / "datasets/translate.py"
 NAME = ("--name", "Photos.photos")
 
 
@@ -105,3 +109,81 @@ def test_a_dry_run_leaves_a_run_alone(desk: Any, server: ScriptedServer) -> None
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert desk.call("run", *NAME, *reach, "--dry_run").status == 0
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def dry(desk: Any, *arguments: object) -> str:
+    """What a dry run in all languages prints behind the messages."""
+    desk.capsys.readouterr()
+    words = ["run", *arguments, "--dry_run"]
+    assert run_app([str(each) for each in words], root=desk.root) == 0
+    out: str = desk.capsys.readouterr().out
+    return out[out.index("\nmodel ") :]
+
+
+def test_translation_is_in_the_estimate(desk: Any, server: ScriptedServer) -> None:
+    """Requests, tokens and cost of all languages, what they rest on, and the most they may be."""
+    desk.write("priced.toml", settings(server.base_url))
+    shown = dry(desk, *NAME, "--config", "priced.toml", "--max_tokens", 400)
+    lines = [line.strip() for line in shown.splitlines()]
+    at = lines.index("translation 5 requests into zh, ja, es, de, fr, ko, ar")
+    assert "if pairs are like those of the examples" in lines[at + 1]
+    prompt, completion, part = map(float, re.findall(r"\d+(?:\.\d+)?", lines[at + 1]))
+    most_prompt, most_completion = map(float, re.findall(r"\d+", lines[at + 2]))
+    # The example's pair has some ten tokens: each of seven languages says them, in JSON.
+    assert 5 * 7 * 10 < completion < 5 * 7 * 30
+    assert part == pytest.approx((prompt * 2 + completion * 8) / 1e6, abs=1e-4)
+    assert most_prompt > prompt
+    assert most_completion > 5 * 400
+    without = dry(desk, *NAME, "--config", "priced.toml", "--languages", "none")
+    assert "translation none" in without
+    usual, most = figures("cost", shown)
+    assert usual == pytest.approx(figures("cost", without)[0] + part, abs=2e-4)
+    generated = (figures("prompt", shown)[0] * 2 + 5 * 400 * 8) / 1e6
+    translated = (most_prompt * 2 + most_completion * 8) / 1e6
+    assert most == pytest.approx(generated + translated, abs=1e-4)
+    assert figures("translation", dry(desk, *NAME, "--languages", "de"))[0] == 5
+    assert server.log.requests == 0
+
+
+def test_pairs_that_are_there_are_counted(desk: Any, server: ScriptedServer) -> None:
+    """A data set that brings its pairs is asked about none; tokens are near those then billed."""
+    pairs = [
+        {"instruction": f"What stands on the red table number {n}?", "answer": f"It is vase {n}."}
+        for n in range(20)
+    ]
+    desk.write("pairs.jsonl", "\n".join(json.dumps(pair) for pair in pairs))
+    (desk.root / "datasets/translate.py").write_bytes(TRANSLATE.read_bytes())
+    desk.write("priced.toml", settings(server.base_url))
+    name = ("--name", "Translation.translate", "-in", "pairs.jsonl", "--output_dir", "out")
+    words = (*name, "--config", "priced.toml", "--languages", "de,zh")
+    shown = dry(desk, *words)
+    assert "brings its pairs" in shown
+    requests = figures("translation", shown)[0]
+    (line,) = [line for line in shown.splitlines() if "tokens of prompt" in line]
+    prompt, completion = map(int, re.findall(r"(\d+) (?:tokens )?of \w", line)[:2])
+    assert run_app(["run", *map(str, words)], root=desk.root) == 0
+    assert server.log.requests == requests
+    meta = desk.read("out/meta.json")
+    assert prompt == pytest.approx(meta["prompt_tokens"], rel=0.4)
+    assert completion == pytest.approx(meta["completion_tokens"], rel=0.6)
+
+
+@pytest.mark.parametrize("count", [10**6, 10**15])
+def test_any_bound_on_tokens_can_be_shown(desk: Any, server: ScriptedServer, count: int) -> None:
+    """The most that a run may take is reckoned, not written out."""
+    flags = ("--base_url", server.base_url, "--model", "m", "--max_tokens", count)
+    assert f"{5 * count} at most" in dry(desk, *NAME, *flags)
+
+
+def test_items_that_are_left_out_are_shown(desk: Any, server: ScriptedServer) -> None:
+    """Before anything is paid for, one line says which they are and why."""
+    items = [{"id": "a", "sentences": "A boat."}, {"id": "b", "skip": "the photo is torn"}]
+    desk.write("photos.json", items)
+    done = desk.main(*NAME, "--base_url", server.base_url, "--model", "m", "--dry_run")
+    assert done.status == 0, done.err
+    assert figures("queries", done.out) == [1]
+    assert "left out    1 items\n            item 2 (b) is left out: the photo is torn" in done.out
+    ran = desk.main(*NAME, "--base_url", server.base_url, "--model", "m", "--output_dir", "out")
+    assert ran.status == 0, ran.err
+    assert "left out  1\n" in ran.out
+    assert "item 2 (b) is left out: the photo is torn" in ran.err

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -57,6 +58,18 @@ HANGING = f"""
             if query.id == "p{AHEAD}" and self.hangs == "hang_at_messages":
                 hang()
             return query.text
+"""
+ENDLESS_JOURNAL = """
+    import time
+    from pathlib import Path
+    import syphus.pipeline.run
+
+    def read_for_ever(path):
+        Path("reads").touch()
+        while True:
+            sum(range(1000))
+
+    syphus.pipeline.run.read_index = read_for_ever
 """
 SLOW_FILES = """
     def image_ids(self, query):
@@ -259,7 +272,10 @@ def translations(place: Place) -> list[Any]:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_one_signal_while_translating(place: Place, number: signal.Signals) -> None:
-    """Translations in flight are awaited and stand in the files; the rest is asked later, once."""
+    """Translations in flight are awaited and stand in the files; the rest is asked later, once.
+
+    By the same command, as it says: `--redo` is for what was asked in vain.
+    """
     with started(place) as process:
         wait_for(lambda: len(translations(place)) >= 2)
         process.send_signal(number)
@@ -272,6 +288,10 @@ def test_one_signal_while_translating(place: Place, number: signal.Signals) -> N
     assert set(place.seen()) == kept < UNITS
     german = orjson.loads((place.folder / "PH_instructions_de.json").read_bytes())["data"]
     assert len(german) == len(translations(place))
+    pairs = orjson.loads((place.folder / "PH_instructions.json").read_bytes())["data"]
+    left = 2 * (len(pairs) - len(german))
+    assert f"{left} translations are still to be asked for: the same command does that" in err
+    assert "--redo" not in err
     assert place.run().exit_status == 0
     assert place.seen() == Counter(UNITS)
 
@@ -335,3 +355,28 @@ def test_two_signals_while_files_are_written(place: Place, number: signal.Signal
     assert place.seen() == Counter(UNITS)
     assert (place.folder / "meta.json").exists()
     assert not list(place.folder.glob(".*.part"))
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_one_signal_while_the_journal_is_read(
+    desk: Any, server: ScriptedServer, number: signal.Signals
+) -> None:
+    """However long that takes the run leaves, says how to go on, and every file is as it was."""
+    reach = ("--base_url", server.base_url, "--model", "m")
+    assert desk.call("run", *NAME, *reach).status == 0
+    before = {path: path.read_bytes() for path in desk.root.glob("out/**/*.json*")}
+    plugin = desk.root / "datasets" / "photos.py"
+    code = plugin.read_text()
+    plugin.write_text(code + textwrap.dedent(ENDLESS_JOURNAL))
+    with desk.spawn(*NAME, *reach) as process:
+        wait_for((desk.root / "reads").exists)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 3, err
+    assert f"{number.name}, before anything was asked; the same command goes on" in err
+    assert not out
+    assert {path: path.read_bytes() for path in desk.root.glob("out/**/*.json*")} == before
+    plugin.write_text(code)
+    asked = server.log.requests
+    assert desk.call("run", *NAME, *reach).status == 0
+    assert server.log.requests == asked

@@ -5,11 +5,22 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from syphus.testing import Fault, Script, ScriptedServer
 
 NAME = ("--name", "Photos.photos")
+
+
+def wait_for(due: Callable[[], bool]) -> None:
+    """Waits until `due` holds, for half a minute at most."""
+    until = time.monotonic() + 30
+    while not due():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def reach(server: ScriptedServer) -> tuple[object, ...]:
@@ -63,6 +74,56 @@ def test_the_status_of_a_running_and_of_a_killed_run(desk: Any, server: Scripted
     assert "killed" in done.out
     assert "same command" in done.out
     assert json.loads(desk.call("status", "out", "--json").out)["state"] == "killed"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_the_status_of_a_killed_run_is_that_of_its_journal(
+    desk: Any, server: ScriptedServer, how: signal.Signals
+) -> None:
+    """Two Ctrl-Cs in the first seconds, before the run's file told of any reply: all are told."""
+    desk.photos(40)
+    desk.write(
+        "d.toml",
+        f"""
+        [[deployments]]
+        base_url = "{server.base_url}"
+        model = "m"
+        price = {{ prompt = 1000, completion = 1000 }}
+        """,
+    )
+    command = (*NAME, "--config", "d.toml", "--output_dir", "out", "--num_threads", 4)
+    journal = desk.root / "out/journal/generate.jsonl"
+    script = Script(faults=[Fault("bad_request", containing="number 3.")], latency=0.02)
+    server.play(script)
+    with desk.spawn(*command) as process:
+        wait_for(lambda: server.log.successes >= 12)
+        server.play(Script(latency=60))
+        wait_for(lambda: server.log.in_flight == 4)
+        time.sleep(0.3)
+        process.send_signal(how)
+        if how == signal.SIGINT:
+            assert "once more" in process.stderr.readline()
+            process.send_signal(how)
+        process.wait(timeout=20)
+    lines = [json.loads(line) for line in journal.read_bytes().splitlines()]
+    replies = [line for line in lines if line["kind"] == "reply"]
+    ended = {line["query"] for line in lines if line["kind"] in ("reply", "failed")}
+    assert len(ended) >= 13
+    done = desk.call("status", "out")
+    assert f"answered  {len(ended)} of 40\n" in done.out
+    cost = sum(line["cost"] for line in replies)
+    assert f"cost      ${cost:.4f}, at the end ${cost * 40 / len(ended):.4f}\n" in done.out
+    counts = json.loads(desk.call("status", "out", "--json").out)["counts"]
+    assert counts["answered"] == len(ended)
+    assert counts["prompt_tokens"] == sum(line["usage"][0] for line in replies)
+
+    server.play(Script(latency=60))
+    desk.write("d.toml", (desk.root / "d.toml").read_text().replace('"m"', '"other"'))
+    with desk.spawn(*command) as process:
+        wait_for(lambda: server.log.in_flight == 4)
+        process.kill()
+        process.wait(timeout=20)
+    assert "answered  0 of 40\n" in desk.call("status", "out").out
 
 
 def test_asking_for_the_status_disturbs_no_run(desk: Any, server: ScriptedServer) -> None:

@@ -38,6 +38,24 @@ def test_the_readme_shows_the_template_as_it_is() -> None:
     assert (ROOT / "datasets/your_dataset.py").read_text(encoding="utf-8").strip() in readme
 
 
+def test_the_readme_installs_into_an_environment_of_its_own() -> None:
+    """Many systems refuse `pip install` outside of one; CI runs these lines as they are."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = readme.split("<!-- plain install -->\n```\n")[1].split("```")[0].splitlines()
+    assert block[0] == "python3 -m venv .venv && . .venv/bin/activate"
+    taken = re.search(r"grep -E '([^']+)'", (ROOT / ".ci/run").read_text(encoding="utf-8"))
+    assert taken is not None
+    assert [line for line in block if not re.match(taken[1], line)] == []
+
+
+def test_the_files_that_the_template_names_ship() -> None:
+    """Whoever copies it can open the annotations and the prompt that it reads."""
+    template = (ROOT / "datasets/your_dataset.py").read_text(encoding="utf-8")
+    named = re.findall(r'_path = "([^"]+)"', template)
+    assert sorted(named) == ["datasets/samples/your_dataset.json", "prompts/your_dataset.json"]
+    assert all((ROOT / path).is_file() for path in named)
+
+
 def test_the_public_names_are_complete_and_sorted() -> None:
     """`__all__` has every public name of the package, each of which can be imported."""
     assert sorted(syphus.__all__) == syphus.__all__

@@ -76,6 +76,7 @@ class Remote:
     closed: list[Chunk] = field(default_factory=list)
     filling: Chunk | None = None
     gone: list[str] = field(default_factory=list)
+    costs: dict[str, float | None] = field(default_factory=dict)
     sent: list[list[str]] = field(default_factory=list)
     too_large: frozenset[int] = frozenset()
     usage: Usage = USAGE
@@ -160,7 +161,8 @@ class Remote:
             batch=chunk.name,
         )
 
-    def durable(self, batch: str) -> None:
+    def durable(self, batch: str, *, cost: float | None) -> None:
+        self.costs[batch] = cost
         assert batch not in self.gone
         self.gone.append(batch)
 

@@ -208,7 +208,7 @@ def sit(
     return engine
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     sizes=st.lists(
         st.tuples(st.integers(2, 3000), st.integers(1, 500) | st.none()), min_size=8, max_size=30

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from asyncio_throttle import throttler
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syphus.core.deployments import Deployment
@@ -40,7 +40,6 @@ class FakeTime:
         self.now += seconds
 
 
-@settings(deadline=None)
 @given(
     st.floats(1, 600_000),
     st.lists(st.floats(0, 3), min_size=1, max_size=20),

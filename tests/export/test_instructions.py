@@ -62,7 +62,7 @@ def as_mimicit(pairs: Iterable[Pair]) -> dict[str, Any]:
     }
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pairs=PAIRS)
 def test_what_is_written_reads_back_equal(tmp_path: Path, pairs: list[Pair]) -> None:
     """Any text survives, each entry has one line, and other readers see the same."""
@@ -73,7 +73,7 @@ def test_what_is_written_reads_back_equal(tmp_path: Path, pairs: list[Pair]) -> 
     assert json.loads(path.read_bytes())["data"] == as_mimicit(pairs)["data"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pairs=PAIRS, indent=st.sampled_from([None, 0, 1, 4]), ascii_only=st.booleans())
 def test_any_layout_reads_the_same(
     tmp_path: Path,

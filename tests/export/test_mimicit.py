@@ -205,7 +205,7 @@ def data_sets(draw: st.DrawFn) -> list[tuple[str, int]]:
     return draw(st.lists(st.tuples(source, st.integers(0, 3)), max_size=12))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(layout=data_sets())
 def test_ids_and_relations_hold_together(tmp_path: Path, layout: list[tuple[str, int]]) -> None:
     """Ids are sequential; two pairs are related exactly if their source is the same."""

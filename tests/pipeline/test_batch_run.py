@@ -14,6 +14,7 @@ import pytest
 
 from syphus import Syphus
 from syphus.core.errors import SettingsError
+from syphus.core.events import BatchCounts
 from syphus.pipeline.batches import cancel_batches
 from syphus.pipeline.run import Outcome
 from syphus.testing import BatchEnding, Batches, Fault, Script, ScriptedServer
@@ -308,3 +309,25 @@ def test_each_run_has_custom_ids_of_its_own(job: Any, photos: Callable[..., Any]
     job.run(photos(2), **BATCH)
     assert orjson.loads((job.folder / "journal" / "batches.json").read_bytes())["run"] != name
     assert len({line.custom_id for line in job.server.log.batches.lines()}) == 6
+
+
+def test_a_run_tells_how_far_its_batches_are(job: Any, photos: Callable[..., Any]) -> None:
+    """While the endpoint works and at the end; an online run has none."""
+    job.server.play(Script(batches=Batches(running=60)))
+    log, seen = job.server.log.batches, []
+
+    async def go() -> Outcome:
+        syphus = job.syphus(photos(20), **BATCH)
+        running = asyncio.create_task(syphus.run())
+        while not running.done():
+            now = syphus.snapshot()
+            if now is not None and now.batches is not None and log.creates:
+                seen.append(now.batches)
+            await asyncio.sleep(0.005)
+        outcome: Outcome = await running
+        return outcome
+
+    end = asyncio.run(go()).snapshot.batches
+    assert any(each.under_way == 1 and 0 < each.answered < 20 for each in seen)
+    assert end == BatchCounts(to_send=0, under_way=0, ended=1, lines=20, answered=20)
+    assert job.run(photos(30)).outcome.snapshot.batches is None

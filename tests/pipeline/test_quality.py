@@ -16,6 +16,7 @@ import pytest
 from syphus import AbstractDataset
 from syphus.core.errors import PluginError, SettingsError
 from syphus.core.records import Pair
+from syphus.pipeline import translating
 from syphus.quality import sketch
 from syphus.testing import Script, draw_answer
 from syphus.testing.translating import read_translation_request
@@ -189,10 +190,18 @@ def test_a_dropped_pair_stands_in_no_file_of_any_language(
     assert outcome.missing_translations == 0
 
 
+@pytest.mark.parametrize("at_hand", [0, 2000])
 def test_a_pair_with_a_fault_of_its_own_is_not_translated(
-    job: Any, clerk: Clerk, sit: Callable[..., Any]
+    job: Any,
+    clerk: Clerk,
+    sit: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    at_hand: int,
 ) -> None:
-    """Only what the order of the queries decides may have been asked for."""
+    """Only what the order of the queries decides may have been asked for, also of queries whose
+    pairs are read again while their translations are on their way.
+    """
+    monkeypatch.setattr(translating, "_MOST_AT_HAND", at_hand)
     sit(job, quality="drop")
     wanted = {pair for _, pair, check in FAULTS if check is None}
     repeats = {pair for _, pair, check in FAULTS if check in OF_SET}

@@ -102,6 +102,58 @@ def test_a_language_more_leaves_the_others_as_they_are(
     assert [one["languages"] for one in asked] == [["ko"]] * 6
 
 
+@pytest.mark.parametrize("languages", ["ko", "none"])
+def test_a_language_less_leaves_no_file_behind(
+    job: Any, photos: Callable[..., Any], languages: str
+) -> None:
+    """Files of languages that are left out are written from the journal, under the ids of now."""
+    job.run(photos(6), languages="de,ar")
+    before = entries(job, "de")
+    clerk = Clerk()
+    job.server.play(Script(answer=clerk))
+    sitting = job.run(photos(8), languages=languages, slice_start=2)
+    assert sitting.outcome.exit_status == 0
+    english = entries(job)
+    asked = [read_translation_request(each[-1]["content"]) for each in clerk.translations]
+    assert [one["languages"] for one in asked] == ([] if languages == "none" else [["ko"]] * 6)
+    for code in ("de", "ar"):
+        found = entries(job, code)
+        assert list(found) == list(english)[:12]
+        assert {name: each["image_ids"] for name, each in found.items()} == {
+            name: english[name]["image_ids"] for name in found
+        }
+    assert [each["answer"] for each in entries(job, "de").values()] == [
+        each["answer"] for each in list(before.values())[6:]
+    ]
+    (told,) = [line for line in sitting.notices if "written from the journal" in line]
+    assert "(de, ar)" in told
+    meta = job.read("meta.json")
+    assert meta["languages_left_out"] == ["de", "ar"]
+    assert meta["translations"]["de"]["translated"] == 12
+    assert meta["translations"]["de"]["missing"] == 6
+    assert sitting.outcome.missing_translations == 0
+    assert job.read("run.json")["languages"] == ([] if languages == "none" else ["ko"])
+
+
+def test_a_language_that_the_journal_knows_nothing_of_stays_as_it_was(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """Paid translations aren't written over by an empty file; it is said whose they are."""
+    job.run(photos(3), languages="de")
+    file = job.folder / "PH_instructions_de.json"
+    before = file.read_bytes()
+    (job.folder / "journal" / "translate.jsonl").unlink()
+    sitting = job.run(photos(3), languages="none")
+    assert file.read_bytes() == before
+    (told,) = [line for line in sitting.notices if "left as they were" in line]
+    assert "PH_instructions_de.json" in told
+    assert job.read("meta.json")["languages_of_an_earlier_run"] == ["de"]
+    assert job.read("meta.json")["languages_left_out"] == []
+    again = job.run(photos(3), languages="ar")
+    assert file.read_bytes() == before
+    assert "PH_instructions_de.json" in again.said
+
+
 def test_text_is_stored_in_nfc(job: Any, photos: Callable[..., Any]) -> None:
     """A model that writes letters and their accents apart is no reason to ask again."""
     clerk = Clerk(lambda _code, text: unicodedata.normalize("NFD", text))

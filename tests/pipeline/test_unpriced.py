@@ -8,6 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from syphus.core.deployments import Deployment
+from syphus.core.prices import Rates
+
 PRICE = {"prompt": 1000.0, "completion": 2000.0, "cached": 100.0}
 MILLION = 1e6
 
@@ -31,17 +34,53 @@ def worth(job: Any) -> float:
     return sum(dollars) / MILLION
 
 
-@pytest.mark.parametrize("name", ["here", "renamed"])
-def test_earlier_replies_cost_what_they_cost_today(
-    job: Any, photos: Callable[..., Any], name: str
-) -> None:
-    """By their usage, also where the deployment has another name now; and it is said."""
+def test_earlier_replies_cost_what_they_cost_today(job: Any, photos: Callable[..., Any]) -> None:
+    """By their usage, at their deployment's price; and it is said."""
     job.run(photos(20), **deployment(job))
     assert job.read("meta.json")["cost"] is None
-    sitting = job.run(photos(30), **deployment(job, name, price=PRICE))
+    sitting = job.run(photos(30), **deployment(job, price=PRICE))
     assert sitting.requests == 10
     assert job.read("meta.json")["cost"] == pytest.approx(worth(job))
     assert "20 earlier replies had no price" in sitting.said
+
+
+@pytest.mark.parametrize("change", [{"name": "there"}, {"model": "other"}])
+def test_no_price_is_another_deployments(
+    job: Any, photos: Callable[..., Any], change: dict[str, str]
+) -> None:
+    """One of another name or model says nothing of what was paid; a budget counts it all the same.
+
+    What it counts is the dearest price, so that it isn't passed.
+    """
+    job.run(photos(20), **deployment(job))
+    spent = worth(job)
+    priced = deployment(job, price=PRICE, **change)
+    sitting = job.run(photos(20), budget=spent, **priced)
+    assert job.read("meta.json")["cost"] == 0
+    assert "no price is known for 20 earlier replies: the cost leaves them out" in sitting.said
+    assert f"--budget counts ${spent:.4f}" in sitting.said
+    assert sitting.requests == 0
+
+
+def test_the_embedded_models_price_is_its_own(
+    job: Any, photos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has it go on where an endpoint answered is told that, and of what has no price."""
+
+    async def open_local(*_: object) -> tuple[Deployment, None]:
+        address, free = job.server.base_url, Rates(prompt=0, completion=0, cached=0)
+        local = Deployment(
+            name="local", api_type="openai", base_url=address, model="embedded", rates=free
+        )
+        return local, None
+
+    monkeypatch.setattr("syphus.pipeline.run.open_local", open_local)
+    job.run(photos(4), **deployment(job))
+    sitting = job.run(photos(4), backend="local", base_url=None, model=None)
+    assert sitting.requests == 4
+    assert "the model has changed since the last time (m, now embedded)" in sitting.said
+    assert "no price is known for 4 earlier replies" in sitting.said
+    assert "had no price: at the prices known now" not in sitting.said
 
 
 def test_the_budget_counts_earlier_replies_without_a_price(

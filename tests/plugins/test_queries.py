@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from syphus.core.errors import InputError, PluginError
 from syphus.core.records import Query
 from syphus.plugins import AbstractDataset, QuerySource, select
+from syphus.plugins.skips import MOST_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -231,3 +232,67 @@ def test_ids_are_the_same_in_every_slice() -> None:
     whole = list(select(QuerySource(Given(items))))
     assert list(select(QuerySource(Given(items)), 2)) == whole[2:]
     assert whole[2].id == "v1#3"
+
+
+def test_left_out_items_are_counted_with_their_reason() -> None:
+    """An item with a reason to skip gives no query, and the rest goes on."""
+    items = [item(1), {"id": "v2", "skip": "names\nan absent photo"}, {"skip": "no id"}, item(4)]
+    source = QuerySource(Given(items))
+    assert [query.id for query in source] == ["v1", "v4"]
+    assert source.skips.count == 2
+    assert [str(each) for each in source.skips.kept] == [
+        "item 2 (v2) is left out: names an absent photo",
+        "item 3 is left out: no id",
+    ]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_reading_again_counts_no_item_twice(*, lazy: bool) -> None:
+    """What is read ahead, and then again, is one item."""
+    items = [{"id": "a", "skip": "because"}, item(2), {"id": "c", "skip": "because"}, item(4)]
+    source = QuerySource(Given((lambda: iter(items)) if lazy else items))
+    source.check_ahead(2)
+    assert source.skips.count == (1 if lazy else 2)
+    assert len(list(source)) == len(list(source)) == 2
+    assert [each.position for each in source.skips.kept] == [1, 3]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_nothing_left_is_said_with_the_first_reason(*, lazy: bool) -> None:
+    """Where every item is left out, there is nothing to run, and the line says why."""
+    items = [{"id": f"v{number}", "skip": "no caption"} for number in range(3)]
+    source = QuerySource(Given((lambda: iter(items)) if lazy else items))
+    said = r"no query is left: item 1 \(v0\) is left out: no caption; 3 items are left out in all"
+    with pytest.raises(PluginError, match=said):
+        source.check_ahead(10)
+    with pytest.raises(PluginError, match=said):
+        list(source)
+
+
+def test_items_behind_a_thousand_left_out_are_reached() -> None:
+    """A beginning without a query doesn't end the reading."""
+
+    def items() -> Iterator[dict[str, Any]]:
+        yield from ({"id": str(number), "skip": "bad"} for number in range(12))
+        yield item(1)
+
+    source = QuerySource(Given(items))
+    source.check_ahead(10)
+    assert [query.id for query in source] == ["v1"]
+    assert source.skips.count == 12
+
+
+@pytest.mark.parametrize("reason", [5, ["no"], "  "])
+def test_a_reason_is_a_text(reason: object) -> None:
+    """A skip without words is the plugin's mistake."""
+    with pytest.raises(PluginError, match=r"item 1 has .* as skip; say why"):
+        queries([{"id": "a", "skip": reason}])
+
+
+def test_of_very_many_left_out_items_the_first_are_kept() -> None:
+    """All are counted; memory stays bounded."""
+    items = ({"id": str(number), "skip": "bad"} for number in range(MOST_KEPT + 5))
+    source = QuerySource(Given(lambda: chain(items, [item(1)])))
+    assert len(list(source)) == 1
+    assert source.skips.count == MOST_KEPT + 5
+    assert len(source.skips.kept) == MOST_KEPT

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syphus.replies import parse_reply
@@ -93,7 +93,6 @@ STYLES = pytest.mark.parametrize(
 
 
 @STYLES
-@settings(deadline=None)
 @given(pairs=PAIRS)
 def test_rendered_pairs_come_back(render: Render, pairs: Pairs) -> None:
     """Pairs written in any style are parsed as they were, and nothing is rejected."""
@@ -104,7 +103,6 @@ def test_rendered_pairs_come_back(render: Render, pairs: Pairs) -> None:
 
 
 @STYLES
-@settings(deadline=None)
 @given(pairs=PAIRS, data=st.data())
 def test_a_cut_reply_gives_a_prefix_of_its_pairs(
     render: Render, pairs: Pairs, data: st.DataObject
@@ -121,7 +119,6 @@ def test_a_cut_reply_gives_a_prefix_of_its_pairs(
 
 
 @pytest.mark.parametrize("render", TEXT_STYLES.values(), ids=TEXT_STYLES.keys())
-@settings(deadline=None)
 @given(pairs=PAIRS, data=st.data())
 def test_a_cut_reply_keeps_all_but_its_last_pair(
     render: Render, pairs: Pairs, data: st.DataObject
@@ -150,7 +147,6 @@ NASTY = st.lists(FRAGMENTS | st.text(st.characters(exclude_categories=()), max_s
 FINISHES = st.sampled_from(["stop", "length", "tool_calls"])
 
 
-@settings(deadline=None)
 @given(text=NASTY, finish=FINISHES)
 def test_any_text_is_parsed_the_same_each_time(text: str, finish: str) -> None:
     """No text raises; every reply gives pairs or reasons; a pair is never empty or padded."""
@@ -166,7 +162,6 @@ def test_any_text_is_parsed_the_same_each_time(text: str, finish: str) -> None:
     assert all(item.reason and "\n" not in item.reason for item in parsed.rejected)
 
 
-@settings(deadline=None)
 @given(text=NASTY.map(lambda text: text.replace("{", "(").replace("[", "(")), finish=FINISHES)
 def test_nothing_is_invented(text: str, finish: str) -> None:
     """Every question and every answer of a labelled reply stands in the reply as it is."""
@@ -184,7 +179,6 @@ MARKS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(marks=st.lists(MARKS, max_size=12), finish=FINISHES)
 def test_no_text_is_lost(marks: list[str], finish: str) -> None:
     """Each word behind the first question stands in a pair or in a rejection."""
@@ -207,7 +201,6 @@ PLAIN_LINES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(lines=st.lists(st.tuples(PLAIN_LINES, LINE), max_size=8))
 def test_the_quick_way_reads_what_the_other_reads(lines: list[tuple[str, str]]) -> None:
     """A reply that is plain enough for the quick way gives what the reader of any labels gives."""

@@ -323,7 +323,6 @@ def test_text_is_as_it_is_stored() -> None:
     assert given[2, "ar"].answer == "كتب"
 
 
-@settings(deadline=None)  # the first example imports json_repair
 @given(st.text() | st.text('{}[]"\\:,12ajn \n`'))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     """No text raises, whatever the finish reason."""
@@ -332,7 +331,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
         read(f'{{"1":{text}', finish_reason)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_damage_is_survived(data: st.DataObject) -> None:
     """A reply with any part of it replaced is read without an error."""

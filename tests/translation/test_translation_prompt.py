@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syphus.core.identity import canonical_json
@@ -29,7 +29,6 @@ SCRIPTS = {
 }
 
 
-@settings(deadline=None)  # the first example loads the vocabulary
 @given(
     languages=st.sets(st.sampled_from(CODES), min_size=1),
     texts=st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=4),

@@ -9,32 +9,24 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from asyncio_throttle.throttler import Throttler
 
 from syphus.backends.batch.client import connect
 from syphus.backends.batch.enqueued import Enqueued
+from syphus.backends.batch.fetching import Fetching
 from syphus.backends.batch.filling import MOST_BYTES, MOST_LINES, Bounds
 from syphus.backends.batch.ledger import Ledger
 from syphus.backends.batch.line import LineReader
-from syphus.backends.batch.problems import (
-    asks_for_less,
-    asks_for_parts,
-    is_enqueued_limit,
-    stopping_problem,
-)
+from syphus.backends.batch.problems import stopping_problem
 from syphus.backends.batch.remote import Remote
 from syphus.backends.batch.results import Oddities, read_results
+from syphus.backends.batch.sending import Sending
 from syphus.backends.batch.steps import Steps, as_stop
 from syphus.backends.batch.store import ChunkStore, check_endpoints
 from syphus.backends.batch.telling import Teller
-from syphus.core.errors import (
-    RequestError,
-    RetryableError,
-    StoppingError,
-)
+from syphus.core.errors import JournalError, RequestError, RetryableError, StoppingError
 from syphus.core.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -111,11 +103,13 @@ class BatchApi:
         self._sleep = sleep
         self._clock = clock
         self._wall_clock = wall_clock
-        self._enqueued = Enqueued(enqueued_tokens)
+        self._enqueued_tokens = enqueued_tokens
         # It looks at the time now and then, rather than being woken.
         often = min(_RARELY, max(_OFTEN, poll_seconds / 10))
         self._throttle = Throttler(rate_limit=1, period=poll_seconds, retry_interval=often)
         self._wake = asyncio.Event()
+        self._is_full = asyncio.Event()
+        self._failure: JournalError | None = None
         self._lock = asyncio.Lock()
         self._is_due = False
         self._is_cancelling = False
@@ -145,7 +139,9 @@ class BatchApi:
                 url=self._client.chat_path,
             )
             stack.callback(self._store.close)
-            self._remote = Remote(self._client, sleep=self._sleep)
+            self._remote = Remote(
+                self._client, timeout=self._timeout, sleep=self._sleep, clock=self._clock
+            )
             self._steps = Steps(
                 ledger=self._ledger,
                 remote=self._remote,
@@ -156,11 +152,28 @@ class BatchApi:
                 sleep=self._sleep,
                 wall_clock=self._wall_clock,
             )
+            self._fetching = Fetching(
+                ledger=self._ledger,
+                remote=self._remote,
+                folder=folder,
+                on_notice=self._on_notice,
+                wall_clock=self._wall_clock,
+            )
             self._teller = Teller(
                 on_notice=self._on_notice, clock=self._clock, last_good=self._clock()
             )
-            ticker = asyncio.create_task(self._tick())
-            stack.push_async_callback(_end, ticker)
+            self._sending = Sending(
+                ledger=self._ledger,
+                store=self._store,
+                steps=self._steps,
+                teller=self._teller,
+                enqueued=Enqueued(self._enqueued_tokens),
+                model=self._deployment.model,
+                endpoint=self._client.endpoint,
+                put_off=self._put_off.add,
+            )
+            for task in (self._tick(), self._close_full()):
+                stack.push_async_callback(_end, asyncio.create_task(task))
             self._open = stack.pop_all()
         return self
 
@@ -172,6 +185,7 @@ class BatchApi:
     ) -> None:
         async with self._open:
             if exc_type is None:
+                await self._store.close_full()
                 with suppress(RequestError, TimeoutError):
                     async with asyncio.timeout(_GOODBYE_SECONDS):
                         await self._delete_all()
@@ -182,17 +196,21 @@ class BatchApi:
         Raises BadRequest for a line too large for any batch, ValueError for one that is held.
         """
         if self._store.add(line):
-            self._wake.set()
+            self._is_full.set()
 
     def flush(self) -> None:
         """Closes the chunk that is being filled, if it has lines: it may be sent."""
         if self._store.flush():
-            self._wake.set()
+            self._is_full.set()
 
     @property
     def outstanding(self) -> int:
         """Lines added whose outcomes were not given out yet."""
         return self._store.held
+
+    def facts(self) -> Iterator[bytes]:
+        """The facts of every line whose outcome is still wanted, as its chunk was closed."""
+        return self._store.facts()
 
     def holds(self, custom_id: str) -> bool:
         """Whether a line is in a chunk, maybe of an earlier sitting, and not yet given out."""
@@ -209,6 +227,8 @@ class BatchApi:
             is_due, self._is_due = self._is_due, False
             if is_due:
                 self._put_off.clear()
+            if self._failure is not None:
+                raise self._failure
             for chunk in list(self._ledger.chunks.values()):
                 await self._lead(chunk, is_due=is_due)
                 if chunk.stage == "downloaded" and chunk.name not in self._given:
@@ -218,14 +238,14 @@ class BatchApi:
                         raise self._stops.pop(chunk.name)
             await self._wake.wait()
 
-    def durable(self, batch: str) -> None:
-        """Takes note that all outcomes of a chunk are stored: its files may go.
+    def durable(self, batch: str, *, cost: float | None = None) -> None:
+        """Takes note that all outcomes of a chunk, which cost `cost`, are stored: its files may go.
 
         Raises ValueError where some were never given out.
         """
         if batch not in self._given:
             raise ValueError(f"not all outcomes of batch {batch} were given out")
-        self._ledger.append(self._ledger.chunks[batch], "durable")
+        self._ledger.append(self._ledger.chunks[batch], "durable", cost=cost)
         self._wake.set()
 
     async def cancel(self) -> None:
@@ -236,9 +256,12 @@ class BatchApi:
         """
         self._is_cancelling = True
         self._store.flush()
+        await self._store.close_full()
         self._is_due = True
         self._wake.set()
         async with self._lock:
+            if self._remote.rests:
+                return
             for chunk in list(self._ledger.chunks.values()):
                 await self._cancel(chunk)
 
@@ -252,9 +275,20 @@ class BatchApi:
                 self._is_due = True
                 self._wake.set()
 
+    async def _close_full(self) -> None:
+        """Makes full chunks durable while others are led; `outcomes` raises what that raised."""
+        while True:
+            await self._is_full.wait()
+            self._is_full.clear()
+            try:
+                await self._store.close_full()
+            except JournalError as error:
+                self._failure = error
+            self._wake.set()
+
     async def _lead(self, chunk: Chunk, *, is_due: bool) -> None:
         """Takes a chunk's steps until it has to wait."""
-        if chunk.name in self._put_off:
+        if chunk.name in self._put_off or self._remote.rests:
             return
         try:
             async with self._lock:
@@ -275,73 +309,25 @@ class BatchApi:
             return True
         match chunk.stage:
             case "closed" | "uploading" | "uploaded" | "creating":
-                return await self._send(chunk)
+                return await self._sending.send(chunk)
             case "created":
                 return is_due and await self._steps.poll(chunk)
             case "ended":
-                await self._fetch(chunk)
+                await self._end_of(chunk)
                 return True
             case "durable" | "split":
                 await self._delete(chunk)
                 return True
         return False
 
-    async def _send(self, chunk: Chunk) -> bool:
-        if chunk.stage != "creating":
-            if chunk.model != self._deployment.model or chunk.endpoint != self._client.endpoint:
-                # It was written for another deployment, and nothing of it is paid for.
-                await self._steps.cancel(chunk)
-                return True
-            if self._enqueued.is_too_large(chunk):
-                self._split(chunk, replace(self._store.bounds, tokens=self._enqueued.limit))
-                return True
-            if not self._enqueued.has_room(chunk, self._ledger.chunks.values()):
-                return False
-        if chunk.stage in ("closed", "uploading"):
-            await self._steps.upload(chunk)
-            return True
-        try:
-            await self._steps.create(chunk)
-        except RequestError as error:
-            if chunk.stage == "creating" or not is_enqueued_limit(error.code):
-                raise
-            self._make_smaller(chunk)
-            return False
-        return True
-
-    async def _fetch(self, chunk: Chunk) -> None:
+    async def _end_of(self, chunk: Chunk) -> None:
         if chunk.status == "failed" and not self._is_cancelling:
-            if asks_for_less(chunk):
-                self._ledger.append(chunk, "requeued")
-                self._make_smaller(chunk)
-                return
-            if asks_for_parts(chunk) and chunk.lines > 1:
-                half = -(-chunk.lines // 2)
-                self._store.bounds = replace(
-                    self._store.bounds, lines=min(half, self._store.bounds.lines)
-                )
-                self._split(chunk, self._store.bounds)
+            if await self._sending.takes_back(chunk):
                 return
             stop = stopping_problem(chunk, secrets=self._client.secrets)
             if stop is not None:
                 self._stops[chunk.name] = stop
-        await self._steps.download(chunk)
-
-    def _make_smaller(self, chunk: Chunk) -> None:
-        """After the limit of enqueued tokens: later, or in parts."""
-        if self._enqueued.refused(chunk, self._ledger.chunks.values()):
-            self._split(chunk, replace(self._store.bounds, lines=-(-chunk.lines // 2)))
-        else:
-            self._put_off.add(chunk.name)
-        self._store.bounds = replace(self._store.bounds, tokens=self._enqueued.limit)
-        self._teller.tell_once(
-            "the endpoint's limit of enqueued tokens is reached; fewer batches are sent at a time, "
-            "the rest waits"
-        )
-
-    def _split(self, chunk: Chunk, bounds: Bounds) -> None:
-        self._store.split(chunk, bounds)
-        self._wake.set()
+        await self._fetching.download(chunk)
 
     async def _cancel(self, chunk: Chunk) -> bool:
         """Cancels a chunk once; True if that changed where it stands."""
@@ -378,6 +364,8 @@ class BatchApi:
     async def _delete_all(self) -> None:
         async with self._lock:
             for chunk in list(self._ledger.chunks.values()):
+                if self._remote.rests:
+                    return
                 if chunk.stage in ("durable", "split"):
                     await self._delete(chunk)
 
@@ -390,5 +378,5 @@ class BatchApi:
 
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    # To await it would take a Ctrl-C that comes now for the end of the task.
+    await asyncio.wait([task])

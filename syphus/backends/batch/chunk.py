@@ -53,11 +53,13 @@ class Chunk:
     """One chunk. `stage` is the last step that counts.
 
     `sha256` and `bytes` are of the file that is uploaded. `tokens` counts for the limit of
-    enqueued tokens, `most_cost` is in US dollars. `created` is the batch's own time of creation in
-    Unix seconds, `since` when the last step was taken. `past` are batches that failed without
-    doing anything. `unsure` says that a creation before the one that counts may have come to a
-    batch too, `counted` that the endpoint told `done` and `failed`. `problems` are (code, line from
-    1 or None, message, param) of a failed batch.
+    enqueued tokens, `most_cost` is in US dollars, and so is `cost`, once that is known. `created`
+    is the batch's own time of creation in Unix seconds, `since` when the last step was taken.
+    `past` are batches that failed without doing anything. `unsure` says that a creation before the
+    one that counts may have come to a batch too, `counted` that the endpoint told `done` and
+    `failed`. `problems` are (code, line from 1 or None, message, param) of a failed batch. `gone`
+    are those of its files, "output" and "error", that the endpoint had deleted before they came;
+    `odd` the ids of those that came, but not as was told of them.
     """
 
     name: str
@@ -84,12 +86,17 @@ class Chunk:
     unsure: bool = False
     counted: bool = False
     was_split: bool = False
+    cost: float | None = None
+    gone: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
     def take(self, step: Step, facts: Mapping[str, Any]) -> None:
         """Takes note of a step."""
         for name, value in facts.items():
             if name == "problems":
                 self.problems = tuple((code, line, said, at) for code, line, said, at in value)
+            elif name in ("gone", "odd"):
+                setattr(self, name, tuple(value))
             elif name not in ("into", "time"):
                 setattr(self, name, value)
         if step == "seen":
@@ -119,15 +126,19 @@ class Chunk:
 
     def state(self) -> BatchState:
         """What is shown of it."""
+        status = _SHOWN.get(self.stage) or self.status or "created"
+        if "output" in self.gone:
+            status += ", output lost"
         return BatchState(
             name=self.name,
-            status=_SHOWN.get(self.stage) or self.status or "created",
+            status=status,
             lines=self.lines,
-            done=self.done,
-            failed=self.failed,
+            done=min(self.done, self.lines),
+            failed=min(self.failed, self.lines),
             created=self.created,
             cost_at_most=self.most_cost,
             remote_id=self.batch_id,
+            cost=self.cost,
         )
 
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from syphus.backends.addressing import address_of
 from syphus.backends.classify import http_error
+from syphus.backends.credentials import EntraToken
 from syphus.backends.headers import keep_headers
 from syphus.backends.proxies import proxy_for
 from syphus.backends.redaction import show
@@ -38,12 +39,29 @@ class Client:
     """The SDK's client of one deployment.
 
     `endpoint` names the place without a secret; `chat_path` is how a batch's lines call it.
+    `fixed_secrets` are those that don't change; `token` is the Entra token where there is one.
     """
 
     sdk: AsyncOpenAI = field(repr=False)
     endpoint: str
     chat_path: str
-    secrets: tuple[str, ...] = field(repr=False)
+    fixed_secrets: tuple[str, ...] = field(repr=False)
+    token: EntraToken | None = field(repr=False, default=None)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may repeat: keys, passwords, the last tokens."""
+        return self.fixed_secrets + (self.token.issued if self.token else ())
+
+    async def renew(self) -> bool:
+        """After a 401: fetches another token; False where the credential is no token that can be.
+
+        Raises ConnectionFailed, or AccessDenied where there is no newer one.
+        """
+        if self.token is None:
+            return False
+        await self.token.renewed(self.token.value)
+        return True
 
     def error(self, exc: Exception) -> RequestError:
         """The error of ours for whatever a call of the SDK raised.
@@ -94,6 +112,7 @@ def connect(
             trust_env=False, proxy=proxy, follow_redirects=False
         ),
     }
+    entra = EntraToken(token_provider) if token_provider else None
     bearer = address.headers.get("Authorization", "")
     if bearer.startswith(_BASIC):
         settings["default_headers"] = {"Authorization": bearer}
@@ -104,15 +123,15 @@ def connect(
         sdk = AsyncAzureOpenAI(
             azure_endpoint=f"{parts.scheme}://{parts.netloc}{before}",
             api_version=deployment.api_version,
-            api_key=None if token_provider or token else address.headers.get("api-key", _NO_KEY),
-            azure_ad_token=None if token_provider else token,
-            azure_ad_token_provider=token_provider,
+            api_key=None if entra or token else address.headers.get("api-key", _NO_KEY),
+            azure_ad_token=None if entra else token,
+            azure_ad_token_provider=entra.current if entra else None,
             **settings,
         )
     else:
         sdk = AsyncOpenAI(
             base_url=f"{parts.scheme}://{parts.netloc}{path}",
-            api_key=token_provider or token or _NO_KEY,
+            api_key=entra.current if entra else token or _NO_KEY,
             default_query=dict(parse_qsl(parts.query)),
             **settings,
         )
@@ -123,5 +142,6 @@ def connect(
         endpoint=f"{parts.scheme}://{parts.netloc}{before if is_azure else path}",
         # Each as the provider's own pages on batches have it.
         chat_path=_CHAT if is_azure else f"/v1{_CHAT}",
-        secrets=(*address.secrets, *secrets_in_url(proxy or "")),
+        fixed_secrets=(*address.secrets, *secrets_in_url(proxy or "")),
+        token=entra,
     )

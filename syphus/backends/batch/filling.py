@@ -110,11 +110,11 @@ class Filling:
             endpoint=endpoint,
         )
 
-    def state(self) -> BatchState:
+    def state(self, status: str) -> BatchState:
         """What is shown of it."""
         return BatchState(
             name=self.name,
-            status="filling",
+            status=status,
             lines=self.lines,
             done=0,
             failed=0,
@@ -125,11 +125,15 @@ class Filling:
 
     def abandon(self) -> None:
         """Throws away what nobody was told to be kept."""
+        self.let_go()
+        self._files.remove()
+
+    def let_go(self) -> None:
+        """Closes the files, whatever stands in them."""
         for file in (self._requests, self._facts):
             # A full disk refuses what the buffer still holds; it isn't wanted any more.
             with suppress(OSError):
                 file.close()
-        self._files.remove()
 
     def _encode(self, line: BatchLine) -> bytes:
         head = b'{"custom_id":"%s","method":"POST","url":"%s","body":'

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from syphus.core.secrets import Secrets
 
 _GOOD = 200
+_SUCCESSES = range(200, 300)
+_STATUSES = range(100, 600)
+_LONGEST_NAME = 200
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([^"\\]{1,200})"')
 _NOT_RUN = {
     "batch_expired": "the batch expired before this request was executed",
@@ -67,14 +70,15 @@ class LineReader:
         response = value.get("response")
         if not isinstance(response, dict):
             return self._unanswered(value)
-        status, body = response.get("status_code"), response.get("body")
+        body = response.get("body")
+        status = _status(response.get("status_code"), body)
         headers = {}
         if isinstance(response.get("request_id"), str) and response["request_id"]:
-            headers["x-request-id"] = response["request_id"]
-        if type(status) is not int:
+            headers["x-request-id"] = response["request_id"][:_LONGEST_NAME]
+        if status not in _STATUSES:
             return _malformed("a response without a status", maybe_billed=True)
-        if status != _GOOD:
-            raw = body.encode("utf-8", "replace") if isinstance(body, str) else dump(body)
+        if status not in _SUCCESSES:
+            raw = _encode(body)
             return http_error(status, raw, headers, secrets=self.secrets, now=self.now)
         return self._reply(body, headers)
 
@@ -102,7 +106,7 @@ class LineReader:
     def _unanswered(self, value: dict[str, Any]) -> RequestError:
         error = value.get("error")
         code = error.get("code") if isinstance(error, dict) else None
-        if code in _NOT_RUN:
+        if isinstance(code, str) and code in _NOT_RUN:
             return RetryableError(_NOT_RUN[code], code=code)
         if not error:
             return _malformed("a line with neither response nor error", maybe_billed=True)
@@ -114,6 +118,24 @@ class LineReader:
             return ServerFailed(f"not executed: {shown}", code=found.code)
         found.maybe_billed = False
         return found
+
+
+def _status(value: Any, body: Any) -> int:
+    """The status of a response, 0 if none is told; a completion is there only for a success."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value) if len(value) == len("200") else 0
+    if value is None and isinstance(body, dict) and body.get("choices"):
+        value = _GOOD
+    return value if type(value) is int else 0
+
+
+def _encode(body: Any) -> bytes:
+    if isinstance(body, str):
+        return body.encode("utf-8", "replace")
+    try:
+        return dump(body)
+    except (TypeError, ValueError, RecursionError):  # 30 digits, a thousand brackets
+        return b""
 
 
 def _malformed(what: str, *, maybe_billed: bool) -> MalformedReply:

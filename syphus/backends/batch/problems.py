@@ -69,6 +69,7 @@ class Unanswered:
         self, chunk: Chunk, names: list[str], *, received: int, secrets: tuple[str, ...]
     ) -> None:
         self._status = chunk.status
+        self._is_lost = "output" in chunk.gone
         self._own: dict[str, RequestError] = {}
         self._whole: RequestError | None = None
         self._is_billed = chunk.batch_id is not None and (
@@ -95,6 +96,11 @@ class Unanswered:
         if self._status == "failed":
             why = "because of other lines" if self._own else "and no reason is told"
             return RetryableError(f"the batch failed, {why}")
+        if self._is_lost and self._is_billed:
+            return RetryableError(
+                "the batch's output file was deleted at the endpoint before it came: paid and lost",
+                maybe_billed=True,
+            )
         return RetryableError(
             f"the batch ended as {self._status}, and no file of it has this request",
             maybe_billed=self._is_billed,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GROUP = 100
+# What a reply may have online, too.
+_LONGEST_LINE = 64 << 20
+_HEAD_BYTES = 1 << 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,20 +122,36 @@ def _index(facts: IO[bytes]) -> dict[str, int]:
     return offsets
 
 
+def starts_as_json(path: Path) -> bool:
+    """Whether a file is empty or begins with a JSON object: a gateway's page of HTML doesn't."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES).removeprefix(_BYTE_ORDER_MARK).lstrip()
+    return not head or head.startswith(b"{")
+
+
 def _lines(files: ChunkFiles) -> Iterator[tuple[Path, int, bytes]]:
     for path in (files.output, files.error):
         if not path.exists():
             continue
         with path.open("rb") as file:
             offset = 0
-            for raw in file:
-                line = raw.removeprefix(_BYTE_ORDER_MARK).strip()
+            while raw := file.readline(_LONGEST_LINE):
+                line = _clean(raw)
                 if line:
                     yield path, offset, line
-                offset += len(raw)
+                while not raw.endswith(b"\n") and (rest := file.readline(_LONGEST_LINE)):
+                    raw = rest
+                offset = file.tell()
 
 
 def _line_at(path: Path, offset: int) -> bytes:
     with path.open("rb") as file:
         file.seek(offset)
-        return file.readline().removeprefix(_BYTE_ORDER_MARK).strip()
+        return _clean(file.readline(_LONGEST_LINE))
+
+
+def _clean(raw: bytes) -> bytes:
+    """A line without its marks; of one too long for a reply, a beginning that tells whose it is."""
+    if len(raw) >= _LONGEST_LINE and not raw.endswith(b"\n"):
+        raw = raw[:_HEAD_BYTES]
+    return raw.removeprefix(_BYTE_ORDER_MARK).strip()

@@ -2,26 +2,24 @@
 
 Before an upload and a creation the intent is made durable. Where it stands without a result, after
 a crash or a lost answer, the result is looked for first: a file by name and size, a batch by its
-input file or its metadata. Lists may lag, so it takes three looks with pauses to find nothing.
+input file or its metadata. Lists may lag, so it takes three looks with growing pauses to find
+nothing.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syphus.backends.batch.chunk import ChunkFiles
-from syphus.backends.batch.remote import ENDED, GONE
-from syphus.core.durable import sync_folder
+from syphus.backends.batch.fetching import FORGOTTEN_AFTER, note_end, unknown_batch
+from syphus.backends.batch.remote import GONE
+from syphus.backends.batch.told import ENDED, UNDER_WAY
 from syphus.core.errors import (
-    JournalWriteFailed,
-    MalformedReply,
     RequestError,
     RetryableError,
     StoppingError,
-    UnknownDeployment,
 )
 
 if TYPE_CHECKING:
@@ -30,15 +28,14 @@ if TYPE_CHECKING:
 
     from syphus.backends.batch.chunk import Chunk
     from syphus.backends.batch.ledger import Ledger
-    from syphus.backends.batch.remote import Remote, RemoteBatch
+    from syphus.backends.batch.remote import Remote
+    from syphus.backends.batch.told import RemoteBatch
 
-_LOOKS = 3
 _DAY = 24 * 3600.0
-_FORGOTTEN_AFTER = 30 * _DAY
+# Before each look, in units of `look_seconds`: with 15, the third comes after 75 seconds.
+_PAUSES = (0, 1, 4)
 _POLLS_FOR_FILES = 3
 _POLLS_FOR_BATCH = 3
-_DOWNLOADS = 3
-_SHORT_ROUNDS = 5
 _FILE_LOOKS = 10
 _READY = ("processed", "error", "deleted", "")
 # What stopped a call there may have come after it was done.
@@ -50,8 +47,9 @@ _REFUSED_FROM, _REFUSED_BELOW = 400, 500
 class Steps:
     """Takes steps of the run `run` at `remote`, each told to `ledger`.
 
-    `look_seconds` lie between two looks. Every method raises RequestError: a RetryableError leaves
-    the chunk where taking the same step later is right.
+    `look_seconds` lie between the first two looks, four times as many before the third. Every
+    method raises RequestError: a RetryableError leaves the chunk where taking the same step later
+    is right.
     """
 
     ledger: Ledger
@@ -63,15 +61,16 @@ class Steps:
     sleep: Callable[[float], Awaitable[None]]
     wall_clock: Callable[[], float]
     _fruitless: dict[tuple[str, str], int] = field(default_factory=dict)
+    _told_spare: set[str] = field(default_factory=set)
 
     async def upload(self, chunk: Chunk) -> None:
         """Uploads a chunk's file, or finds it uploaded."""
         name = f"syphus-{self._run_name()}-{chunk.name}-{chunk.sha256[:16]}.jsonl"
         found = []
         if chunk.stage == "uploading":
-            for look in range(_LOOKS):
-                if look:
-                    await self.sleep(self.look_seconds)
+            for pause in _PAUSES:
+                if pause:
+                    await self.sleep(pause * self.look_seconds)
                 found = await self.remote.files(name=name, size=chunk.bytes)
                 if found:
                     break
@@ -95,16 +94,14 @@ class Steps:
     async def adopt(self, chunk: Chunk) -> bool:
         """Looks for the batch of a creation whose answer never came; False if there is none.
 
-        Of several, the earliest is kept and the others are cancelled.
+        Of several, `_by_worth` says which is kept; the others are cancelled.
         """
-        for look in range(_LOOKS):
-            if look:
-                await self.sleep(self.look_seconds)
+        for pause in _PAUSES:
+            if pause:
+                await self.sleep(pause * self.look_seconds)
             found = await self._batches_of(chunk)
             if found:
-                kept, *others = sorted(found, key=lambda one: (one.status == "failed", one.created))
-                self._created(chunk, kept)
-                await self._cancel_others(chunk, others)
+                await self._keep_one(chunk, found)
                 return True
         return False
 
@@ -120,8 +117,8 @@ class Steps:
                 return
             unsure = True
             self.on_notice(
-                f"batch {chunk.name}: whether it was created before isn't known; {_LOOKS} looks at "
-                "the endpoint's list found none, so it is created now"
+                f"batch {chunk.name}: whether it was created before isn't known; {len(_PAUSES)} "
+                "looks at the endpoint's list found none, so it is created now"
             )
         self.ledger.append(chunk, "creating", unsure=unsure)
         try:
@@ -133,7 +130,7 @@ class Steps:
             if error.status in (400, *GONE):
                 await self._check_input(chunk)
             raise
-        self._created(chunk, batch)
+        self._created(chunk, batch, unsure=unsure)
 
     async def poll(self, chunk: Chunk) -> bool:
         """Looks where a batch stands; True if it has ended."""
@@ -145,35 +142,20 @@ class Steps:
             return self._miss(chunk)
         is_over = batch.status in ENDED
         if chunk.unsure and (is_over or self._first("others", chunk)):
-            others = [one for one in await self._batches_of(chunk) if one.id != chunk.batch_id]
-            await self._cancel_others(chunk, others)
+            found = [batch if one.id == batch.id else one for one in await self._batches_of(chunk)]
+            found += [] if batch in found else [batch]
+            if len(found) > 1 and await self._keep_one(chunk, found) is not batch:
+                return False
         if not is_over:
-            told = (batch.status, batch.done, batch.failed)
-            if told != (chunk.status, chunk.done, chunk.failed):
-                self.ledger.note(
-                    chunk, "seen", status=batch.status, done=batch.done, failed=batch.failed
-                )
+            self._see(chunk, batch)
             return False
         lacks_files = (batch.done and not batch.output_file_id) or (
             batch.failed and not batch.error_file_id and batch.status == "completed"
         )
         if lacks_files and self._count("files", chunk) < _POLLS_FOR_FILES:
             return False
-        self._ended(chunk, batch)
+        note_end(self.ledger, chunk, batch)
         return True
-
-    async def download(self, chunk: Chunk) -> None:
-        """Brings an ended batch's files here, whole."""
-        files = ChunkFiles(self.folder, chunk.name)
-        for file_id, path in (
-            (chunk.output_file_id, files.output),
-            (chunk.error_file_id, files.error),
-        ):
-            path.unlink(missing_ok=True)
-            if file_id is not None:
-                await self._download(chunk, file_id, path)
-        sync_folder(self.folder)
-        self.ledger.append(chunk, "downloaded")
 
     async def cancel(self, chunk: Chunk) -> None:
         """Cancels a chunk's batch; without one, that is its end."""
@@ -186,9 +168,9 @@ class Steps:
         self.ledger.append(chunk, "ended", status="cancelled", counted=True)
 
     async def delete(self, chunk: Chunk, *, remotely: bool = True) -> None:
-        """Deletes a chunk's files at the endpoint, then here."""
+        """Deletes a chunk's files at the endpoint, then here; those that came odd stay there."""
         for file_id in (chunk.file_id, chunk.output_file_id, chunk.error_file_id):
-            if file_id is None or not remotely:
+            if file_id is None or file_id in chunk.odd or not remotely:
                 continue
             try:
                 await self.remote.delete(file_id)
@@ -214,14 +196,35 @@ class Steps:
             and (batch.input_file_id == chunk.file_id or wanted <= batch.metadata.items())
         ]
 
-    async def _cancel_others(self, chunk: Chunk, others: list[RemoteBatch]) -> None:
-        for batch in others:
-            self.on_notice(
-                f"batch {chunk.name} was created more than once: {batch.id} is cancelled, "
-                f"{chunk.batch_id} kept; what it did until then may be billed"
-            )
-            if batch.status not in ENDED:
+    async def _keep_one(self, chunk: Chunk, found: list[RemoteBatch]) -> RemoteBatch:
+        kept = min(found, key=_by_worth)
+        if kept.id != chunk.batch_id:
+            # Until the others are cancelled, the next sitting has to look for them too.
+            self._created(chunk, kept, unsure=chunk.unsure or len(found) > 1)
+        for batch in found:
+            if batch.id == kept.id:
+                continue
+            if batch.id not in self._told_spare:
+                self._told_spare.add(batch.id)
+                self.on_notice(
+                    f"batch {chunk.name} was created more than once: {batch.id} is cancelled, "
+                    f"{kept.id} kept; what the other did until then may be billed"
+                )
+            if batch.status not in (*ENDED, "cancelling"):
                 await self.remote.cancel(batch.id)
+        return kept
+
+    def _see(self, chunk: Chunk, batch: RemoteBatch) -> None:
+        told = (batch.status, batch.done, batch.failed)
+        if told == (chunk.status, chunk.done, chunk.failed):
+            return
+        if batch.status not in UNDER_WAY and batch.status != chunk.status:
+            said = f"says {batch.status!r}" if batch.status else "says nothing"
+            self.on_notice(
+                f"batch {chunk.name}: of the state of {batch.id} the endpoint {said}, which isn't "
+                "known here; it is waited for"
+            )
+        self.ledger.note(chunk, "seen", status=batch.status, done=batch.done, failed=batch.failed)
 
     async def _check_input(self, chunk: Chunk) -> None:
         """Raises RetryableError where the uploaded file is why a creation was refused."""
@@ -236,60 +239,22 @@ class Steps:
         if file.status not in _READY:
             raise RetryableError("the endpoint is still reading the uploaded requests")
 
-    async def _download(self, chunk: Chunk, file_id: str, path: Path) -> None:
-        part = path.with_name(path.name + ".part")
-        try:
-            told = (await self.remote.file(file_id)).bytes
-            for _ in range(_DOWNLOADS):
-                size = await self.remote.download(file_id, part)
-                if told is None or size >= told:
-                    break
-            else:
-                said = f"file {file_id} has {told} bytes, of which only {size} come"
-                if self._count("short", chunk) < _SHORT_ROUNDS:
-                    raise MalformedReply(said)
-                self.on_notice(f"{said}; what is missing can't be had")
-        except RequestError as error:
-            if error.status not in GONE:
-                raise
-            self.on_notice(f"file {file_id} of batch {chunk.name} is gone from the endpoint")
-            part.unlink(missing_ok=True)
-            return
-        try:
-            with part.open("rb") as file:
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError as error:
-            raise JournalWriteFailed(f"can't write {path}: {error.strerror}") from error
-
-    def _created(self, chunk: Chunk, batch: RemoteBatch) -> None:
+    def _created(self, chunk: Chunk, batch: RemoteBatch, *, unsure: bool) -> None:
         created = batch.created or self.wall_clock()
         self.ledger.append(
-            chunk, "created", batch_id=batch.id, created=created, status=batch.status
-        )
-
-    def _ended(self, chunk: Chunk, batch: RemoteBatch) -> None:
-        self.ledger.append(
             chunk,
-            "ended",
+            "created",
+            batch_id=batch.id,
+            created=created,
             status=batch.status,
-            done=batch.done,
-            failed=batch.failed,
-            counted=batch.counted,
-            output_file_id=batch.output_file_id,
-            error_file_id=batch.error_file_id,
-            problems=batch.problems,
+            unsure=unsure,
         )
 
     def _miss(self, chunk: Chunk) -> bool:
         if self._count("batch", chunk) < _POLLS_FOR_BATCH:
             return False
-        if self.wall_clock() - (chunk.created or 0.0) < _FORGOTTEN_AFTER:
-            raise UnknownDeployment(
-                f"the endpoint knows no batch {chunk.batch_id} any more; is the key another "
-                "project's than the one that created it?",
-                status=404,
-            )
+        if self.wall_clock() - (chunk.created or 0.0) < FORGOTTEN_AFTER:
+            raise unknown_batch(chunk)
         self.on_notice(f"batch {chunk.batch_id} is gone from the endpoint, and so are its answers")
         self.ledger.append(chunk, "ended", status="lost", counted=False)
         return True
@@ -301,6 +266,21 @@ class Steps:
 
     def _first(self, what: str, chunk: Chunk) -> bool:
         return self._count(what, chunk) == 1
+
+
+def _by_worth(batch: RemoteBatch) -> tuple[int, float]:
+    """Of several batches of one chunk, the one whose answers are there or come first.
+
+    A completed one is paid for and there; else the earliest, unless it ended without an answer.
+    """
+    rank = 1
+    if batch.status == "completed":
+        rank = 0
+    elif batch.status == "failed":
+        rank = 2
+    elif batch.status in ENDED and not batch.done:
+        rank = 3
+    return rank, batch.created
 
 
 def _is_refusal(error: RequestError) -> bool:

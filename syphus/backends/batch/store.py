@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections import deque
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 from syphus.backends.batch.chunk import ChunkFiles
-from syphus.backends.batch.filling import Bounds, Filling, read_pairs
+from syphus.backends.batch.filling import Bounds, Filling, read_facts_line, read_pairs
+from syphus.backends.batch.off_loop import off_loop
 from syphus.backends.batch.results import read_custom_ids
 from syphus.core.batches import BatchLine, BatchState
-from syphus.core.errors import SettingsError
+from syphus.core.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from syphus.backends.batch.chunk import Chunk
@@ -39,10 +44,13 @@ class ChunkStore:
         self._url = url
         self._held: set[bytes] = set()
         self._filling: Filling | None = None
-        self._last = max((int(name) for name in ledger.chunks), default=0)
+        self._full: deque[Filling] = deque()
+        self._closing = asyncio.Lock()
+        # Drawn from in threads too.
+        self._numbers = count(max((int(name) for name in ledger.chunks), default=0) + 1)
         for chunk in ledger.chunks.values():
             if chunk.is_open:
-                self._held.update(map(_digest, read_custom_ids(self.files(chunk))))
+                self._hold(self.files(chunk))
         self._remove_strays()
 
     @property
@@ -54,39 +62,95 @@ class ChunkStore:
         """Whether a line is in a chunk and wasn't given out."""
         return _digest(custom_id) in self._held
 
+    def facts(self) -> Iterator[bytes]:
+        """The engine's facts of every line in an open chunk."""
+        for chunk in list(self._ledger.chunks.values()):
+            if chunk.is_open:
+                with self.files(chunk).facts.open("rb") as lines:
+                    for line in lines:
+                        yield read_facts_line(line).facts
+
     def files(self, chunk: Chunk) -> ChunkFiles:
         """Where a chunk's files are."""
         return ChunkFiles(self._folder, chunk.name)
 
     def add(self, line: BatchLine) -> bool:
-        """Puts a line into the chunk that is being filled; True if another was closed for it.
+        """Puts a line into the chunk that is being filled; True if another is full.
 
         Raises BadRequest, ValueError for a custom_id that is held.
         """
         digest = _digest(line.custom_id)
         if digest in self._held:
             raise ValueError(f"{line.custom_id} is in a batch already")
-        was_closed = False
+        is_full = False
         if self._filling is None:
             self._filling = self._open()
         if not self._filling.fits(line, self.bounds):
-            was_closed = self.flush()
+            is_full = self.flush()
             self._filling = self._open()
         self._filling.add(line)
         self._held.add(digest)
-        return was_closed
+        return is_full
 
     def flush(self) -> bool:
-        """Closes the chunk that is being filled; False if there is none."""
+        """Ends the chunk that is being filled; False if there is none. `close_full` is next."""
         if self._filling is None or not self._filling.lines:
             return False
-        chunk = self._filling.close(model=self._model, endpoint=self._endpoint)
+        self._full.append(self._filling)
         self._filling = None
-        self._ledger.close_chunk(chunk)
         return True
 
-    def split(self, chunk: Chunk, bounds: Bounds) -> None:
+    async def close_full(self) -> None:
+        """Makes chunks that were ended durable, then takes each into the ledger.
+
+        The event loop goes on meanwhile. Raises JournalWriteFailed.
+        """
+        async with self._closing:
+            while self._full:
+                close = partial(self._full[0].close, model=self._model, endpoint=self._endpoint)
+                self._ledger.close_chunk(await off_loop(close))
+                self._full.popleft()
+
+    async def split(self, chunk: Chunk, bounds: Bounds) -> None:
         """Puts smaller chunks in the place of one that has no batch."""
+        parts = await off_loop(lambda: self._write_parts(chunk, bounds))
+        self._ledger.split(chunk, parts)
+
+    def give_out(self, custom_ids: Iterable[str]) -> None:
+        """Lets go of lines whose outcomes are given out."""
+        self._held.difference_update(map(_digest, custom_ids))
+
+    def states(self) -> list[BatchState]:
+        """Every chunk that is shown, the one that is being filled last. For any thread."""
+        chunks = list(self._ledger.chunks.values())
+        shown = [chunk.state() for chunk in chunks if not chunk.was_split]
+        shown += [filling.state("queued") for filling in list(self._full)]
+        filling = self._filling
+        if filling is not None and filling.lines:
+            shown.append(filling.state("filling"))
+        return shown
+
+    def close(self) -> None:
+        """Throws away the chunk that is being filled: none of its lines was sent.
+
+        Of those that are full the ledger may tell already, where Ctrl-C came twice; what it doesn't
+        tell of is thrown away by the next sitting.
+        """
+        for filling in self._full:
+            filling.let_go()
+        if self._filling is not None:
+            self._filling.abandon()
+
+    def _hold(self, files: ChunkFiles) -> None:
+        try:
+            self._held.update(map(_digest, read_custom_ids(files)))
+        except OSError as error:
+            raise JournalError(
+                f"can't read {files.facts}: {error.strerror}; its batch may be paid for, so put "
+                "the file back"
+            ) from error
+
+    def _write_parts(self, chunk: Chunk, bounds: Bounds) -> list[Chunk]:
         files = self.files(chunk)
         parts: list[Chunk] = []
         filling = self._open()
@@ -103,27 +167,10 @@ class ChunkStore:
                 filling = self._open()
             filling.add(line)
         parts.append(filling.close(model=chunk.model, endpoint=chunk.endpoint))
-        self._ledger.split(chunk, parts)
-
-    def give_out(self, custom_ids: Iterable[str]) -> None:
-        """Lets go of lines whose outcomes are given out."""
-        self._held.difference_update(map(_digest, custom_ids))
-
-    def states(self) -> list[BatchState]:
-        """Every chunk that is shown, the one that is being filled last."""
-        shown = [chunk.state() for chunk in self._ledger.chunks.values() if not chunk.was_split]
-        if self._filling is not None and self._filling.lines:
-            shown.append(self._filling.state())
-        return shown
-
-    def close(self) -> None:
-        """Throws away the chunk that is being filled: none of its lines was sent."""
-        if self._filling is not None:
-            self._filling.abandon()
+        return parts
 
     def _open(self) -> Filling:
-        self._last += 1
-        return Filling(self._folder, f"{self._last:04d}", url=self._url)
+        return Filling(self._folder, f"{next(self._numbers):04d}", url=self._url)
 
     def _remove_strays(self) -> None:
         """What a kill left of chunks that were never closed, and of those that are done with."""

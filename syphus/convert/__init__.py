@@ -1,0 +1,1 @@
+"""Images and frames of videos, turned into the image files of MIMIC-IT."""

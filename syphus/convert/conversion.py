@@ -1,0 +1,252 @@
+"""Converts all images under a path; goes on where an earlier process was stopped or killed.
+
+The files are gone through in one order, whatever the number of threads; records are appended in
+that order, and the log tells how far it came. A later process goes through the same listing beside
+the log: as long as both agree, files are done; from the first that is new, gone or changed on, they
+are converted, and what the spool had of them is cut off. So the outputs are those of one
+uninterrupted conversion of the files as they are now, byte by byte.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import closing, contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from syphus.convert.gate import PixelGate
+from syphus.convert.log import Done, Log, done_line, finished_line, header_line, read_log
+from syphus.convert.outputs import (
+    are_there,
+    broken_list,
+    list_broken,
+    make_shards,
+    name_outputs,
+    outputs_of,
+    place_files,
+)
+from syphus.convert.pool import in_order
+from syphus.convert.sources import Listing, Source, only_wanted
+from syphus.convert.spool import Mark, Spool
+from syphus.convert.stills import pillow_in_use
+from syphus.convert.tally import Tally
+from syphus.convert.work import Outcome, Work
+from syphus.core.errors import AnnotationError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from syphus.convert.settings import Converted, ConvertSettings
+    from syphus.core.events import Observer
+
+_LOG = "log.jsonl"
+_COMMIT_SECONDS = 0.25
+_PROGRESS_SECONDS = 10.0
+
+
+def convert(settings: ConvertSettings, observer: Observer) -> Converted:
+    """Converts what the settings name. One notice for each file with a problem.
+
+    Raises InputError where there is nothing to convert or another process is at it, and OSError
+    where the disk is full; the same call then goes on from there.
+    """
+    if not settings.image_path.exists():
+        raise SettingsError(f"--image_path {settings.image_path}: there is no such file or folder")
+    settings.output_dir.mkdir(parents=True, exist_ok=True)
+    folder = work_folder(settings)
+    folder.mkdir(exist_ok=True)
+    with _locked(folder), pillow_in_use():
+        return _Conversion(settings, folder, observer).run()
+
+
+def log_of(settings: ConvertSettings) -> Path:
+    """The log, which stays when all is done."""
+    return work_folder(settings) / _LOG
+
+
+def work_folder(settings: ConvertSettings) -> Path:
+    """Where the log, and what isn't finished, stands."""
+    return settings.output_dir / f".{settings.short}.{settings.file_format}.convert"
+
+
+class _Start(NamedTuple):
+    """Where a sitting begins.
+
+    The sources that are left, the ends of spool and log, the outputs if only they are left to be
+    put in place, and the files of an earlier conversion that go in the end.
+    """
+
+    sources: Iterator[Source]
+    mark: Mark
+    end: int
+    outputs: list[str] | None
+    replaces: list[str]
+
+
+class _Conversion:
+    """One sitting."""
+
+    def __init__(self, settings: ConvertSettings, folder: Path, observer: Observer) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._observer = observer
+        self._log_path = log_of(settings)
+        self._listing = Listing(settings.image_path, settings.recipe)
+        self._tally = Tally(settings, observer)
+
+    def run(self) -> Converted:
+        """Converts to the end."""
+        start = self._resume() or self._anew()
+        outputs = start.outputs
+        if outputs is None:
+            with closing(Log(self._log_path, start.end)) as log:
+                outputs = self._convert(start, log)
+        places = place_files(self._settings, self._folder, outputs, start.replaces)
+        self._clear()
+        if self._listing.left_out:
+            self._observer.notice(f"{self._listing.left_out} files of other kinds were left out")
+        return self._tally.converted(places, broken_list(self._settings))
+
+    def _sources(self) -> Iterator[Source]:
+        wanted = self._settings.wanted
+        return iter(self._listing if wanted is None else only_wanted(self._listing, wanted))
+
+    def _resume(self) -> _Start | None:
+        """Where an earlier process stopped; None to begin anew."""
+        told = read_log(self._log_path)
+        header, end = next(told, ({}, 0))
+        if not isinstance(header, dict) or not header:
+            return None
+        if header["settings"] != self._settings.shaping():
+            self._observer.notice("the earlier conversion had other settings: it begins anew")
+            return None
+        sources, mark, outputs = self._sources(), Mark(), None
+        for line, after in told:
+            if isinstance(line, dict):
+                outputs, end = line["finished"], after
+                break
+            source = next(sources, None)
+            if source is None or not line.is_of(source):
+                sources = chain(() if source is None else (source,), sources)
+                break
+            self._tally.restore(line)
+            mark, end = line.mark, after
+        if self._may_go_on(sources, mark, outputs):
+            return _Start(sources, mark, end, outputs, header["replaces"])
+        self._observer.notice("the files have changed since they were converted: it begins anew")
+        return None
+
+    def _may_go_on(
+        self, sources: Iterator[Source], mark: Mark, outputs: Sequence[str] | None
+    ) -> bool:
+        if outputs is not None:
+            is_all = next(sources, None) is None
+            return is_all and are_there(self._settings, self._folder, outputs)
+        return not outputs_of(self._log_path) and Spool.reaches(self._folder, mark)
+
+    def _anew(self) -> _Start:
+        replaces = outputs_of(self._log_path)
+        self._clear(_LOG)
+        self._tally = Tally(self._settings, self._observer)
+        return _Start(self._sources(), Mark(), 0, None, replaces)
+
+    def _clear(self, *more: str) -> None:
+        """Removes what waited for its turn when an earlier process was killed."""
+        for path in self._folder.iterdir():
+            if path.name in more or path.name not in (_LOG, "lock"):
+                path.unlink()
+
+    def _convert(self, start: _Start, log: Log) -> list[str]:
+        first = next(start.sources, None)
+        if first is None and not start.end:
+            raise AnnotationError(
+                f"--image_path {self._settings.image_path}: no image, video or archive of images"
+            )
+        if not start.end:
+            log.write(header_line(self._settings.shaping(), start.replaces))
+        sources = chain(() if first is None else (first,), start.sources)
+        most = self._settings.shard_bytes if self._settings.file_format == "parquet" else None
+        with closing(Spool(self._folder, start.mark, most=most)) as spool:
+            self._append_all(sources, spool, log)
+            spool.finish()
+        outputs = name_outputs(self._settings, spool.mark.segment)
+        list_broken(self._log_path, broken_list(self._settings))
+        log.write(finished_line(outputs))
+        return outputs
+
+    def _append_all(self, sources: Iterator[Source], spool: Spool, log: Log) -> None:
+        work = Work(self._settings, PixelGate(self._settings.most_pixels), self._folder)
+        waiting: list[bytes] = []
+        spilled: list[Path] = []
+        committed = told = time.monotonic()
+
+        def commit() -> None:
+            spool.sync()
+            log.write(*waiting)
+            waiting.clear()
+            for path in spilled:
+                path.unlink()
+            spilled.clear()
+            make_shards(self._folder, spool.closed_segments())
+
+        def append_all(results: Iterator[tuple[Source, Outcome]]) -> None:
+            nonlocal committed, told
+            for source, outcome in results:
+                waiting.append(done_line(self._append(source, outcome, spool)))
+                if outcome.spilled is not None:
+                    spilled.append(outcome.spilled)
+                now = time.monotonic()
+                if now - committed >= _COMMIT_SECONDS:
+                    commit()
+                    committed = time.monotonic()
+                if now - told >= _PROGRESS_SECONDS:
+                    told = now
+                    self._tally.tell()
+            commit()
+
+        with closing(
+            in_order(work.convert, sources, threads=self._settings.num_threads)
+        ) as results:
+            try:
+                append_all(results)
+            finally:
+                work.stop()
+
+    def _append(self, source: Source, outcome: Outcome, spool: Spool) -> Done:
+        """Puts down the records whose ids no earlier file has."""
+        is_new = self._tally.claim(source, outcome.count)
+        skipped = 0
+        for at, record in enumerate(_records(outcome)):
+            if is_new(at):
+                spool.append(record)
+            else:
+                skipped += 1
+        return self._tally.add(source, outcome, skipped, spool.mark)
+
+
+def _records(outcome: Outcome) -> Iterator[bytes]:
+    if outcome.spilled is None:
+        if outcome.line:
+            yield outcome.line
+        return
+    with outcome.spilled.open("rb") as lines:
+        yield from lines
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SettingsError(
+                f"another process converts into {folder.parent}; wait for it or choose another "
+                "--output_dir"
+            ) from error
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,245 @@
+"""The files to convert, in one order: folders and archives are gone through by name."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from syphus.convert.archives import Entry, entry_parts, open_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from syphus.convert.recipes import Recipe
+
+Kind: TypeAlias = Literal["still", "video", "problem"]
+
+_STILLS = frozenset(
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".avif",
+    )
+)
+_VIDEOS = frozenset(
+    (
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".flv",
+        ".wmv",
+        ".3gp",
+        ".ogv",
+    )
+)
+_ARCHIVE = ".zip"
+_DIGITS = re.compile(r"(\d{1,18})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One file, or entry of an archive, to convert, or the `problem` that keeps it from that.
+
+    `file` is what people are told; `stamp` changes when the content does.
+    """
+
+    file: str
+    kind: Kind
+    stamp: str = ""
+    name: str = ""
+    clip: str | None = None
+    path: Path = Path()
+    entry: Entry | None = None
+    problem: str | None = None
+
+
+class Listing:
+    """Goes through what is under a path; `left_out` counts files that are no images or videos."""
+
+    def __init__(self, root: Path, recipe: Recipe) -> None:
+        self._root = root
+        self._recipe = recipe
+        self.left_out = 0
+
+    def __iter__(self) -> Iterator[Source]:
+        self.left_out = 0
+        found = self._all()
+        most = self._recipe.frames_per_clip
+        return found if most is None else _sample(found, most)
+
+    def _all(self) -> Iterator[Source]:
+        if not self._root.is_dir():
+            yield from self._file(self._root, (self._root.name,), self._root.stat())
+            return
+        own = self._root.stat()
+        yield from self._folder(self._root, (), ((own.st_dev, own.st_ino),))
+
+    def _folder(
+        self, folder: Path, parts: tuple[str, ...], above: tuple[tuple[int, int], ...]
+    ) -> Iterator[Source]:
+        try:
+            names = sorted(os.listdir(folder), key=natural)  # noqa: PTH208 - a third of the memory
+        except OSError as error:
+            yield _problem("/".join(parts) or str(folder), f"can't be listed: {error.strerror}")
+            return
+        for name in names:
+            if is_hidden(name):
+                continue
+            path, inner = folder / name, (*parts, name)
+            try:
+                facts = path.stat()
+            except OSError as error:
+                yield _problem("/".join(inner), f"can't be reached: {error.strerror}")
+                continue
+            if not stat.S_ISDIR(facts.st_mode):
+                yield from self._file(path, inner, facts)
+            elif (facts.st_dev, facts.st_ino) in above:
+                yield _problem("/".join(inner), "is a link to a folder that it lies in")
+            else:
+                yield from self._folder(path, inner, (*above, (facts.st_dev, facts.st_ino)))
+
+    def _file(self, path: Path, parts: tuple[str, ...], facts: os.stat_result) -> Iterator[Source]:
+        suffix = path.suffix.lower()
+        file = "/".join(parts)
+        if suffix not in _STILLS | _VIDEOS and suffix != _ARCHIVE:
+            self.left_out += 1
+        elif not stat.S_ISREG(facts.st_mode):
+            yield _problem(file, "is no regular file")
+        elif not facts.st_size:
+            yield _problem(file, "is empty")
+        elif suffix == _ARCHIVE:
+            yield from self._archive(path, parts, f"{facts.st_size}-{facts.st_mtime_ns}")
+        else:
+            stamp = f"{facts.st_size}-{facts.st_mtime_ns}"
+            yield from self._placed(parts, file=file, stamp=stamp, path=path)
+
+    def _archive(self, path: Path, parts: tuple[str, ...], stamp: str) -> Iterator[Source]:
+        file = "/".join(parts)
+        encrypted = 0
+        try:
+            entries = open_archive(path)
+        except Exception as error:  # noqa: BLE001 - zipfile raises whatever a damaged one makes it
+            yield _problem(file, f"is no archive that can be read: {error}", stamp=stamp)
+            return
+        entries.sort(key=lambda entry: natural(entry.name))
+        for entry in entries:
+            within = f"{file}/{entry.name}"
+            inner = entry_parts(entry.name)
+            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - no path of this machine
+            if inner is None:
+                yield _problem(within, "its name leads out of the archive", stamp=stamp)
+            elif any(map(is_hidden, inner)):
+                continue
+            elif suffix == _ARCHIVE:
+                yield _problem(within, "is an archive in an archive: unpack it", stamp=stamp)
+            elif suffix not in _STILLS | _VIDEOS:
+                self.left_out += 1
+            elif entry.is_encrypted:
+                encrypted += 1
+            elif not entry.size:
+                yield _problem(within, "is empty", stamp=stamp)
+            else:
+                whole = (*parts[:-1], *inner)
+                yield from self._placed(
+                    whole, file=within, stamp=f"{stamp}-{entry.stamp}", entry=entry
+                )
+        if encrypted:
+            yield _problem(file, f"{encrypted} of its entries are encrypted", stamp=stamp)
+
+    def _placed(
+        self,
+        parts: tuple[str, ...],
+        *,
+        file: str,
+        stamp: str,
+        path: Path | None = None,
+        entry: Entry | None = None,
+    ) -> Iterator[Source]:
+        stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122 - no path of this machine
+        is_video = suffix.lower() in _VIDEOS
+        placed = self._recipe.rule((*parts[:-1], stem))
+        if placed is None:
+            self.left_out += 1
+            return
+        yield Source(
+            file=file,
+            kind="video" if is_video else "still",
+            stamp=stamp,
+            name=placed.name,
+            clip=placed.name if is_video else placed.clip,
+            path=path or Path(),
+            entry=entry,
+        )
+
+
+def only_wanted(sources: Iterable[Source], wanted: Iterable[str]) -> Iterator[Source]:
+    """Those of the sources that are wanted by name; a problem for each name that there isn't."""
+    missing = dict.fromkeys(wanted)
+    names = frozenset(missing)
+    for source in sources:
+        if source.kind == "problem":
+            yield source
+        elif source.name in names:
+            missing.pop(source.name, None)
+            yield source
+    for name in missing:
+        yield _problem(name, "is asked for, and there is no such image")
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """A sort key by which `frame2` comes before `frame10`."""
+    parts: list[str | int] = [
+        int(part) if at % 2 else part for at, part in enumerate(_DIGITS.split(name))
+    ]
+    return parts, name
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is some system's own, as `.DS_Store` is."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _sample(sources: Iterable[Source], most: int) -> Iterator[Source]:
+    """Of each clip every n-th frame from the middle of the first n on, n being an even share.
+
+    A problem among them stands before the frames of its clip.
+    """
+    frames: list[Source] = []
+    for source in sources:
+        if source.kind == "problem":
+            yield source
+            continue
+        if frames and (source.clip is None or source.clip != frames[0].clip):
+            yield from _evenly(frames, most)
+            frames = []
+        frames.append(source)
+    yield from _evenly(frames, most)
+
+
+def _evenly(frames: list[Source], most: int) -> list[Source]:
+    stride = max(1, len(frames) // most)
+    return frames[stride // 2 :: stride]
+
+
+def _problem(file: str, problem: str, *, stamp: str = "") -> Source:
+    return Source(file=file, kind="problem", problem=problem, stamp=stamp)

@@ -1,0 +1,82 @@
+"""Folders that are either whole or not there.
+
+A folder is filled beside its place and then put there. Two renames stand between the old one and
+the new one: a crash between them leaves neither at the place, and the next call tidies up.
+"""
+
+from __future__ import annotations
+
+import glob
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from syphus.core.durable import sync_folder, write_json
+from syphus.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# What tempfile puts into its names.
+_RANDOM = "[a-z0-9_]" * 8
+
+
+@contextmanager
+def replacing_folder(path: Path, *, mark: str, facts: Mapping[str, object]) -> Iterator[Path]:
+    """A folder to fill, put in the place of `path` when the block ends without an error.
+
+    Whoever writes the files in it has them synced, as `durable.replacing` does. `facts` are
+    written into a file named `mark`, by which a folder that may be replaced is known: one of
+    somebody else's never is.
+
+    Raises SettingsError where `path` is a file, or a folder with files but without the mark.
+    """
+    _check_replaceable(path, mark)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
+    with _beside(path) as old, _beside(path) as new:
+        filled = new / path.name
+        filled.mkdir()
+        yield filled
+        write_json(filled / mark, dict(facts))
+        sync_folder(filled)
+        _check_replaceable(path, mark)
+        _swap(path, filled, old / path.name)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A folder for the time of the block, on the disk that `path` is on."""
+    with TemporaryDirectory(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".part", ignore_cleanup_errors=True
+    ) as name:
+        yield Path(name)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes what calls that were killed left beside `path`."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{_RANDOM}.part"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _swap(path: Path, filled: Path, old: Path) -> None:
+    if path.exists():
+        path.rename(old)
+    try:
+        filled.rename(path)
+    except BaseException:
+        if old.exists():
+            old.rename(path)
+        raise
+
+
+def _check_replaceable(path: Path, mark: str) -> None:
+    if not path.exists() or (path / mark).is_file():
+        return
+    if not path.is_dir():
+        raise SettingsError(f"{path} is no folder; name another")
+    if any(path.iterdir()):
+        raise SettingsError(f"{path} holds other files, which would be lost; name another folder")

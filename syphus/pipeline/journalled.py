@@ -1,0 +1,51 @@
+"""What a run's journals tell of a sitting that was killed: its file is up to ten seconds older."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from syphus.journal.format import read_head
+from syphus.journal.reader import read_index
+from syphus.pipeline.keeping import Spent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The first text of an outcome's line, so what a reply says comes behind it.
+_QUERY = re.compile(rb',"query":("(?:[^"\\]|\\.)*")')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journalled:
+    """Queries that have an outcome, and what all replies of both stages used."""
+
+    queries: int
+    spent: Spent
+
+
+def read_journalled(folder: Path, *, counted_from: int) -> Journalled:
+    """What the journals in `folder` hold; of the first stage's outcomes those from a byte on.
+
+    Raises JournalDamaged.
+    """
+    spent = Spent()
+    for stage in ("generate", "translate"):
+        spent.add_index(read_index(folder / f"{stage}.jsonl"))
+    return Journalled(queries=_count(folder / "generate.jsonl", counted_from), spent=spent)
+
+
+def _count(path: Path, start: int) -> int:
+    if not path.exists():
+        return 0
+    queries: set[int] = set()
+    with path.open("rb") as lines:
+        lines.seek(start)
+        for line in lines:
+            head = read_head(line)
+            if head is not None and head[1] not in ("sent", "not_billed"):
+                found = _QUERY.search(line)
+                if found is not None:
+                    queries.add(hash(found[1]))
+    return len(queries)

@@ -1,0 +1,261 @@
+"""The data sets of MIMIC-IT's family: what is read of their annotations, and what is left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syphus.core.errors import AnnotationError
+
+SAMPLES = Path(__file__).parents[2] / "datasets/samples"
+
+
+def load_sample(name: str) -> Any:
+    """A sample file, to be spoilt."""
+    return json.loads((SAMPLES / name).read_text(encoding="utf-8"))
+
+
+def spoil_coco(spoil: Callable[[str, Any], Path]) -> Path:
+    """COCO's sample with a fault of each kind."""
+    captions, instances = load_sample("coco_captions.json"), load_sample("coco_instances.json")
+    captions["images"] += [
+        {"id": 61003, "file_name": "twice.jpg", "width": 5, "height": 5},
+        {"id": 61900, "width": 5, "height": 5},
+        {"id": 61901, "file_name": "flat.jpg", "width": 5},
+        {"id": 61902, "file_name": "untold.jpg", "width": 5, "height": 5},
+    ]
+    captions["annotations"] += [
+        {"image_id": 61001, "id": 1, "caption": " "},
+        {"image_id": 5, "id": 2, "caption": "Nobody has this image."},
+    ]
+    boxes = instances["annotations"]
+    boxes[0]["bbox"] = [1.0, 2.0, 3.0]
+    next(box for box in boxes if box["image_id"] == 61002)["category_id"] = 99
+    spoil("instances_x.json", instances)
+    return spoil("captions_x.json", captions)
+
+
+COCO_FAULTS = [
+    "item 1 (000000061001) is left out: box 1 is a list of 3; it must be [x, y, width, height]",
+    "item 2 (000000061002) is left out: a box in it has an unknown category_id",
+    "item 6 (twice) is left out: its id 61003 comes a second time; the first image stands",
+    "item 7 (61900) is left out: it has no file_name",
+    "item 8 (flat) is left out: it has no height",
+    "item 9 (untold) is left out: it has no caption",
+    "item 10 (000000061001) is left out: caption 16 is empty",
+    "item 11 (5) is left out: caption 17 belongs to an image that captions_x.json lacks",
+]
+
+
+def test_coco_images_with_faults_are_left_out(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """One line each that names item, position and place; the other images are asked about."""
+    found = read_dataset("LACONV.2d", spoil_coco(spoil))
+    assert found.left_out == COCO_FAULTS
+    assert list(found.texts) == ["000000061003", "000000061004", "000000061005"]
+
+
+def test_a_coco_image_becomes_captions_and_boxes(read_dataset: Callable[..., Any]) -> None:
+    """Captions as they stand, then boxes as parts of the image, the largest first."""
+    lines = read_dataset("LACONV.2d").texts["000000061001"].splitlines()
+    assert lines[:3] == [
+        "A brown dog leaps for a red frisbee on a beach.",
+        "A man in shorts watches his dog play on the sand.",
+        "A dog jumping after a flying disc near the sea.",
+    ]
+    assert lines[3:] == [
+        "person: [0.03, 0.13, 0.18, 0.77]",
+        "dog: [0.33, 0.25, 0.61, 0.59]",
+        "frisbee: [0.63, 0.18, 0.71, 0.25]",
+    ]
+    assert (
+        "orange (several): [0.72, 0.67, 0.96, 0.91]"
+        in read_dataset("LADD.2d").texts["000000061003"]
+    )
+
+
+def test_the_boxes_lie_beside_the_captions(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """A captions file by another name, or alone, is refused with the mend."""
+    captions = load_sample("coco_captions.json")
+    with pytest.raises(AnnotationError, match="must have 'captions' in it"):
+        read_dataset("LADD.2d", spoil("train.json", captions))
+    with pytest.raises(AnnotationError, match=r"instances_a\.json: no such file"):
+        read_dataset("LADD.2d", spoil("captions_a.json", captions))
+
+
+def test_partners_have_a_kind_of_object_in_common(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """Each image is paired with another one that shows the same kind; who has none is left out."""
+    found = read_dataset("CocoSpotTheDifference.change")
+    for query_id, text in found.texts.items():
+        first, second = (part.split(":\n", 1)[1] for part in text.split("\n\n"))
+        kinds = [
+            {line.split(": [")[0] for line in part.splitlines() if ": [" in line}
+            for part in (first, second)
+        ]
+        assert kinds[0] & kinds[1]
+        assert len(set(query_id.split("/"))) == 2
+    spoilt = read_dataset("CocoSpotTheDifference.change", spoil_coco(spoil))
+    assert list(spoilt.texts) == ["000000061003/000000061004", "000000061004/000000061003"]
+    alone = "no other image shows an object of the same kind"
+    assert f"item 5 (000000061005) is left out: {alone}" in spoilt.left_out
+
+
+def test_albums_with_faults_are_left_out(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """An album that names a missing image, or lacks a field, is told; the others go on."""
+    vist = load_sample("visual_story_telling.json")
+    vist["annotations"][0][0]["photo_flickr_id"] = "404"
+    next(image for image in vist["images"] if image["album_id"] == "72157600101").pop("tags")
+    vist["albums"][2].pop("title")
+    vist["albums"].append(dict(vist["albums"][3]))
+    vist["albums"].append({**vist["albums"][3], "id": "72157600999"})
+    vist["images"].append({"id": "9", "album_id": "gone", "title": "t", "tags": ""})
+    vist["images"].append(dict(vist["images"][-2]))
+    vist["annotations"].append([{**vist["annotations"][-1][0], "text": ""}])
+    vist["annotations"].append([{"text": "somewhere"}])
+    count = len(vist["annotations"])
+    found = read_dataset("VisualStoryTelling.video", spoil("vist.json", vist))
+    assert list(found.texts) == ["72157600103", "72157600104"]
+    assert found.left_out == [
+        "item 1 (72157600100) is left out: annotation 1 names the image 404, which the album lacks",
+        "item 2 (72157600101) is left out: its image 1100301 has no tags",
+        "item 3 (72157600102) is left out: it has no title",
+        "item 6 (72157600999) is left out: no story tells of its photos",
+        "item 7 (72157600103) is left out: the album comes a second time; the first stands",
+        "item 8 (9) is left out: image 15 belongs to the album gone, which the file lacks",
+        "item 9 (1100602) is left out: the image comes a second time; the first stands",
+        f"item 10 (1100601) is left out: annotation {count - 1} has no text",
+        f"item 11 is left out: annotation {count} belongs to no album",
+    ]
+
+
+def test_of_a_large_album_some_photos_are_shown(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """Sixteen photos that stories tell of, in the album's order, named as images of the pairs."""
+    album = {"id": "7", "title": "Large", "description": ""}
+    images = [
+        {"id": f"{at}", "album_id": "7", "title": f"Shot {at}", "tags": "t"} for at in range(40)
+    ]
+    told = [
+        [{"photo_flickr_id": f"{at}", "album_id": "7", "text": f"sight {at} ."}]
+        for at in range(39, 3, -1)
+    ]
+    vist = {"albums": [album], "images": images, "annotations": told}
+    found = read_dataset("VisualStoryTelling.video", spoil("vist.json", vist))
+    shown = [int(each.removeprefix("VST_IMG_")) for each in found.images("7")]
+    assert len(shown) == 16
+    assert shown == sorted(shown)
+    assert min(shown) > 3
+    assert [f"sight {at} ." in found.texts["7"] for at in range(40)] == [
+        at in shown for at in range(40)
+    ]
+
+
+def test_videos_without_narration_are_left_out(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """A narration without text or time is told alone; a video without any, or twice, as a whole."""
+    good = {"timestamp_sec": 40.5, "narration_text": "#C C lifts #Unsure"}
+    videos = [
+        ("a", {"narration_pass_1": {"narrations": []}, "status": "redacted"}),
+        ("b", {"narration_pass_1": {"narrations": [{"timestamp_sec": 1.0}, good]}}),
+        ("c", {"narration_pass_2": {"narrations": [{"narration_text": "#C C runs"}]}}),
+        ("d", {"narration_pass_1": {"narrations": [good, {**good, "timestamp_sec": -1}]}}),
+        ("b", {}),
+        ("e", None),
+    ]
+    members = ",".join(f"{json.dumps(uid)}: {json.dumps(video)}" for uid, video in videos)
+    found = read_dataset("EGO4D.fpv", spoil("narration.json", f"{{{members}}}"))
+    assert found.texts == {
+        "b_clip000001": "8 s: C lifts something",
+        "d_clip000001": "8 s: C lifts something",
+    }
+    assert found.left_out == [
+        "item 1 (a) is left out: it has no narration",
+        "item 2 (b) is left out: narration 1 of narration_pass_1 has no narration_text",
+        "item 4 (c) is left out: narration 1 of narration_pass_2 has no timestamp_sec, in seconds",
+        "item 5 (d) is left out: narration 2 of narration_pass_1 has no timestamp_sec, in seconds",
+        "item 7 (b) is left out: the video comes a second time; the first stands",
+        "item 8 (e) is left out: it has no narration",
+    ]
+
+
+def test_a_clip_has_frames_up_to_its_last_sentence(read_dataset: Callable[..., Any]) -> None:
+    """Both passes in their order, without marks; a frame every two seconds of the video."""
+    found = read_dataset("EGO4D.fpv")
+    uid = "0a1b2c3d-5e6f-4a7b-8c9d-000000000001"
+    assert found.texts[f"{uid}_clip000001"].splitlines() == [
+        "5 s: C washes a spoon in the sink",
+        "12 s: C dries the spoon with a towel something",
+    ]
+    frames = [f"E4D_IMG_{uid}_{second:08d}" for second in (32, 34, 36, 38, 40, 42, 44)]
+    assert found.images(f"{uid}_clip000001") == frames
+
+
+def test_rooms_leave_out_what_has_no_place_or_words(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """A description without a scene or words is told alone; of very many fifty are shown."""
+    records = load_sample("scene_navigation.json")
+    records[0]["description"] = " "
+    records[1].pop("scene_id")
+    records += [{"scene_id": "large", "description": f"chair number {at}."} for at in range(90)]
+    found = read_dataset("SceneNavigation.3d", spoil("scanrefer.json", records))
+    assert found.left_out == [
+        "item 7 (scene0801_00) is left out: description 1 is empty",
+        "item 8 is left out: description 2 has no scene_id",
+    ]
+    assert found.texts["large"].count("chair number") == 50
+    assert found.texts["large"].partition("Activities and roles:")[2].count("\n- ") == 6
+
+
+def test_funqa_leaves_out_incomplete_videos(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """A video without its reason, a record without its video, task or output: one line each."""
+    records = load_sample("funqa.json")
+    no_reason = records[2]["visual_input"]
+    records[2]["output"] = ""
+    records.append({"instruction": "Describe it.", "output": "x"})
+    records.append({"instruction": "Hm?", "visual_input": "H_9.mp4", "output": "x"})
+    path = spoil("funqa.json", records)
+    for name in ("FunQADialogue.funqa", "FunQAMultipleChoice.funqa"):
+        found = read_dataset(name, path)
+        assert len(found.texts) == 4
+        last = len(records)
+        assert [each.split(" is left out: ")[1] for each in found.left_out] == [
+            "record 3 has no output",
+            f"record {last - 1} has no visual_input",
+            f"record {last} has neither a task nor a known instruction",
+            "the video has no reason why it surprises",
+        ]
+        assert no_reason.removesuffix(".mp4") in found.left_out[-1]
+
+
+def test_funqa_tasks_are_known_by_their_instruction(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """Records without a task, as MIMIC-IT had them, are told apart; times and scores left away."""
+    records = [
+        {
+            key: value
+            for key, value in record.items()
+            if key in ("instruction", "visual_input", "output")
+        }
+        for record in load_sample("funqa.json")
+    ]
+    plain = read_dataset("FunQATranslation.funqa", spoil("plain.json", records))
+    full = read_dataset("FunQATranslation.funqa", SAMPLES / "funqa.json")
+    assert plain.queries == full.queries
+    assert {query_id[-1] for query_id in plain.texts} == {"2", "3", "4"}

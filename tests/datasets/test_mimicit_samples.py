@@ -1,0 +1,126 @@
+"""The data sets of MIMIC-IT's family: a run of each sample, and what is drawn by chance."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from syphus import Syphus
+from syphus.plugins import load_dataset
+from syphus.replies import parse_structured
+from syphus.testing import ScriptedServer
+
+ROOT = Path(__file__).parents[2]
+SHORTS = {
+    "CocoSpotTheDifference.change": "CGD",
+    "LACONV.2d": "LACONV",
+    "LADD.2d": "LADD",
+    "SceneNavigation.3d": "SN",
+    "EGO4D.fpv": "E4D",
+    "VisualStoryTelling.video": "VST",
+    "FunQATranslation.funqa": "FunQA",
+    "FunQAMultipleChoice.funqa": "FunQA_MC",
+    "FunQADialogue.funqa": "FunQA_DIA",
+}
+PAIRS_OF_A_REPLY = {
+    "SceneNavigation.3d": 9,
+    "FunQATranslation.funqa": 6,
+    "FunQAMultipleChoice.funqa": 5,
+}
+FIRST_IMAGES = {
+    "CocoSpotTheDifference.change": ["CGD_IMG_000000061001", "CGD_IMG_000000061003"],
+    "LACONV.2d": ["LA_IMG_000000061001"],
+    "LADD.2d": ["LA_IMG_000000061001"],
+    "SceneNavigation.3d": ["SN_IMG_scene0801"],
+    "EGO4D.fpv": [
+        f"E4D_IMG_0a1b2c3d-5e6f-4a7b-8c9d-000000000001_{second:08d}" for second in range(0, 22, 2)
+    ],
+    "VisualStoryTelling.video": ["VST_IMG_1100201", "VST_IMG_1100202", "VST_IMG_1100204"],
+    "FunQATranslation.funqa": ["FunQA_IMG_H_A_801_0120_0410"],
+    "FunQAMultipleChoice.funqa": ["FunQA_IMG_H_A_801_0120_0410"],
+    "FunQADialogue.funqa": ["FunQA_IMG_H_A_801_0120_0410"],
+}
+
+
+@pytest.mark.parametrize(("name", "short"), SHORTS.items())
+def test_sample_runs_to_finished_files(
+    name: str, short: str, tmp_path: Path, read_dataset: Callable[..., Any]
+) -> None:
+    """The sample goes through a run with two languages: every file, ids and images as expected."""
+    queries = read_dataset(name).queries
+    pairs = PAIRS_OF_A_REPLY.get(name, 3) * len(queries)
+    with ScriptedServer() as server:
+        syphus = Syphus(
+            dataset=type(load_dataset(name, root=ROOT, prompt_path=None, query_inputs_path=None)),
+            base_url=server.base_url,
+            model="m",
+            languages="de,zh",
+            output_dir=tmp_path / "out",
+        )
+        outcome = asyncio.run(syphus.run())
+    assert outcome.exit_status == 0
+    assert outcome.skipped == 0
+    assert outcome.snapshot.valid == len(queries)
+    read = {
+        file.name: orjson.loads(file.read_bytes()) for file in (tmp_path / "out").glob("*.json")
+    }
+    data = read[f"{short}_instructions.json"]["data"]
+    ids = [f"{short}_INS_{number:05d}" for number in range(1, pairs + 1)]
+    assert list(data) == list(read[f"{short}_train.json"]) == ids
+    assert data[ids[0]]["image_ids"] == FIRST_IMAGES[name]
+    for entry in data.values():
+        assert set(entry["rel_ins_ids"]) <= set(ids)
+    for code in ("de", "zh"):
+        assert list(read[f"{short}_instructions_{code}.json"]["data"]) == ids
+    assert read["invalid_output.json"] == read["error_messages.json"] == []
+    assert read["meta.json"]["skipped_items"] == 0
+
+
+@pytest.mark.parametrize("name", SHORTS)
+def test_a_second_reading_asks_the_same(name: str, read_dataset: Callable[..., Any]) -> None:
+    """What is drawn is drawn by the item's id: messages and images are those of the first time."""
+    first, second = read_dataset(name), read_dataset(name)
+    assert first.queries == second.queries
+    for query in first.queries:
+        assert first.dataset.user_message(query) == second.dataset.user_message(query)
+        assert first.images(query.id) == second.images(query.id)
+
+
+def quiz(**change: Any) -> str:
+    """A reply with five questions, of which the first is changed."""
+    question = {
+        "question": "What falls?",
+        "right_option": "A hat",
+        "wrong_options": ["A cup", "A leaf", "Snow", "Rain"],
+    }
+    others = [{**question, "question": f"What falls in scene {at}?"} for at in range(2, 6)]
+    return json.dumps({"questions": [question | change, *others]})
+
+
+def test_a_choice_names_its_options_and_the_right_one() -> None:
+    """The question has five lettered options; the answer is one of these lines, the right one."""
+    model = load_dataset(
+        "FunQAMultipleChoice.funqa", root=ROOT, prompt_path=None, query_inputs_path=None
+    ).response_model
+    assert model is not None
+    found = parse_structured(quiz(), model).pairs
+    assert len(found) == 5
+    letters = set()
+    for pair in found:
+        stem, *options = pair.question.split("\n")
+        assert stem.startswith("What falls")
+        assert [option[:3] for option in options] == ["A. ", "B. ", "C. ", "D. ", "E. "]
+        assert pair.answer in options
+        assert pair.answer.endswith("A hat")
+        letters.add(pair.answer[0])
+    assert len(letters) > 1
+    twice = parse_structured(quiz(wrong_options=["a hat ", "b", "c", "d"]), model)
+    assert len(twice.pairs) == 4
+    assert [each.reason for each in twice.rejected] == ["the answer is empty"]
+    assert not parse_structured(quiz(wrong_options=["b", "c", "d"]), model).pairs
