@@ -198,9 +198,7 @@ def test_a_pair_with_a_fault_of_its_own_is_not_translated(
     monkeypatch: pytest.MonkeyPatch,
     at_hand: int,
 ) -> None:
-    """Only what the order of the queries decides may have been asked for, also of queries whose
-    pairs are read again while their translations are on their way.
-    """
+    """Only what the order of queries decides may have been asked for, pairs read again or not."""
     monkeypatch.setattr(translating, "_MOST_AT_HAND", at_hand)
     sit(job, quality="drop")
     wanted = {pair for _, pair, check in FAULTS if check is None}
