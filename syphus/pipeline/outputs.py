@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from syphus.export.queries import QuerySpool
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
-    from syphus.pipeline.keeping import Spent
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.quality import Sieve
+    from syphus.pipeline.spent import Spent
     from syphus.pipeline.translated_pairs import Progress
     from syphus.pipeline.translating import Translating
 

@@ -26,10 +26,8 @@ from syphus.pipeline.asking import open_asked
 from syphus.pipeline.generation import Generation, Tally
 from syphus.pipeline.keeping import (
     Reading,
-    Spent,
     StageJournal,
     redone_kinds,
-    tell_the_price,
 )
 from syphus.pipeline.lanes import name_models, open_local
 from syphus.pipeline.outcome import Outcome
@@ -38,6 +36,7 @@ from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
 from syphus.pipeline.skipped import tell_skipped
+from syphus.pipeline.spent import Spent, tell_the_price
 from syphus.pipeline.stopping import Stopping
 from syphus.pipeline.targets import choose_targets, find_left_out
 from syphus.prompting.messages import Assembler
@@ -268,7 +267,7 @@ class Run:
             raise _first_of(errors) from None
         for reading in readings:
             reading.finish()
-        earlier = journals["generate"].index.outcomes  # those that were met are taken out
+        earlier = journals["generate"].index.outcomes
         stopped = engine.stopped_by is not None
         if stopped and earlier and not await self._stopping.read_on(generation):
             self._observer.notice(
