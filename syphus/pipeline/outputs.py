@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
     from syphus.pipeline.plan import Plan
+    from syphus.pipeline.quality import Sieve
     from syphus.pipeline.spent import Spent
+    from syphus.pipeline.translated_pairs import Progress
     from syphus.pipeline.translating import Translating
 
 AUTHOR = "Syphus"
@@ -58,6 +61,7 @@ class Outputs:
         self._translating = translating
         self._left_out = left_out
         self._reader = reader
+        self._sieve: Sieve | None = None
 
     def write(self, *, time: str) -> ResultCounts:
         """Writes the result lists and the MIMIC-IT files; `time` stands in their head."""
@@ -72,9 +76,20 @@ class Outputs:
             return ResultCounts(queries=tally.read, productive=tally.valid, valid=tally.pairs)
         if self._dataset.free_text:
             return write_results(self._folder, self._answers())
-        counts = self._write_pairs(meta)
+        self._sieve = self._make_sieve()
+        with closing(self._sieve) if self._sieve else nullcontext():
+            counts = self._write_pairs(meta)
         self._write_translated(meta)
         return counts
+
+    def _make_sieve(self) -> Sieve | None:
+        quality = self._plan.quality
+        if quality is None:
+            return None
+        from syphus.pipeline.quality import Sieve  # noqa: PLC0415 - only where pairs are checked
+
+        expected = self._generation.tally.pairs
+        return Sieve(quality, self._folder, short=self._dataset.short, expected=expected)
 
     def _write_pairs(self, meta: InstructionsMeta) -> ResultCounts:
         """Writes all in one pass, unless related pairs may stand far behind each other."""
@@ -134,6 +149,8 @@ class Outputs:
                 f"of an earlier run, and left as they were: {', '.join(x.name for x in names)}; "
                 "the journal has no translation of the present pairs into these languages"
             )
+        if self._sieve is not None and (found := self._sieve.tell()):
+            observer.notice(found)
 
     @property
     def _rewritten(self) -> list[str]:
@@ -179,6 +196,7 @@ class Outputs:
                     "skipped_items": source.skips.count,
                     "perhaps_billed": spent.attempts_lost,
                     "perhaps_cost": spent.uncertain,
+                    **({"quality": self._sieve.summary()} if self._sieve else {}),
                     "translations": {
                         code: {
                             "translated": each.translated,
@@ -208,9 +226,16 @@ class Outputs:
 
     def _answers(self) -> Iterator[Answered]:
         pairs = zip(self._spool.queries(), self._generation.offsets, strict=True)
-        for query, offset in pairs:
+        for position, (query, offset) in enumerate(pairs):
             if offset != UNANSWERED:
-                yield self._answered(query, offset)
+                answer = self._answered(query, offset)
+                yield self._sifted(position, answer) if self._sieve else answer
+
+    def _sifted(self, position: int, answer: Answered) -> Answered:
+        if self._sieve is None or answer.parsed is None:
+            return answer
+        parsed = self._sieve.sift(position, answer.query.source_id, answer.parsed)
+        return replace(answer, parsed=parsed)
 
     def _adding_to(self, files: MimicitWriter) -> Iterator[Answered]:
         for answer in self._answers():
@@ -264,24 +289,22 @@ class Outputs:
             for position, query in enumerate(self._spool.queries()):
                 ready = self._dataset.ready_pairs(query) or ()
                 texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in ready]
-                yield from _of_query(translating, codes, position, query.id, texts)
+                found = translating.result(position, query.id, texts)
+                translating.count(found)
+                yield from _in_languages(codes, found)
             return
         for group in number_pairs(self._folder / VALID, self._facts()):
-            yield from _of_query(
-                translating, codes, group.facts.position, group.facts.query_id, group.pairs
-            )
+            position, pairs = group.facts.position, group.pairs
+            dropped = self._sieve.dropped_of(position) if self._sieve else frozenset()
+            if dropped:  # they are in the journal's key all the same
+                pairs = tuple(self._generation.pairs_of(position))
+            found = translating.result(position, group.facts.query_id, pairs, dropped)
+            translating.count(found)
+            yield from _in_languages(codes, found)
 
 
-def _of_query(
-    translating: Translating,
-    codes: Iterable[str],
-    position: int,
-    query_id: str,
-    pairs: Iterable[QuestionAnswer],
-) -> Iterator[PairTranslations]:
-    found = translating.result(position, query_id, pairs)
-    translating.count(found)
-    for pair in found.pairs:
+def _in_languages(codes: Iterable[str], found: Progress) -> Iterator[PairTranslations]:
+    for pair in found.wanted:
         texts: dict[str, tuple[str, str]] = {}
         missing: dict[str, tuple[str, str]] = {}
         for code in codes:

@@ -216,6 +216,7 @@ class Run:
             glossary=plan.glossary,
             redo=redone_kinds("invalid" if plan.only_translate else plan.settings.redo),
             send=not plan.settings.reparse,
+            unwanted=plan.quality.unwanted if plan.quality else None,
         )
 
     async def _ask(

@@ -21,7 +21,7 @@ from syphus.plugins.faults import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from syphus.core.records import Pair, Query, RelatedBy
 
@@ -42,6 +42,10 @@ class AbstractDataset(ABC):
     ("same_source"), those before it in its reply ("previous_turns"), or those of other queries
     whose texts are most alike ("nearest_text"). `turns` is how many pairs make a conversation where
     a reply holds several; 0 where all of a reply are one.
+
+    With `--quality`, `giveaway_phrases` are looked for beside those of all data sets,
+    `question_words` and `answer_words` are the least and the most words, and `quality_skips` names
+    checks that would be wrong here.
     """
 
     name: str = ""
@@ -52,6 +56,10 @@ class AbstractDataset(ABC):
     relations: RelatedBy = "same_source"
     turns: int = 0
     response_model: type | None = None
+    giveaway_phrases: Collection[str] = ()
+    question_words: tuple[int, int] | None = None
+    answer_words: tuple[int, int] | None = None
+    quality_skips: Collection[str] = ()
     root_folder: ClassVar[Path] = Path()
     _derived_short: ClassVar[str] = ""
     _syphus_prompt: Any = None
