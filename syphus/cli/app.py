@@ -13,6 +13,7 @@ from syphus.cli.cancel import cancel
 from syphus.cli.convert import convert
 from syphus.cli.datasets import datasets
 from syphus.cli.export import export
+from syphus.cli.report import report
 from syphus.cli.run import run
 from syphus.cli.status import status
 from syphus.cli.translate import translate
@@ -83,6 +84,7 @@ def make_app() -> typer.Typer:
     app.command()(cancel)
     app.command()(convert)
     app.command()(validate)
+    app.command()(report)
     return app
 
 
