@@ -148,20 +148,23 @@ def _read_editions(
     found, lacking = [], []
     for code, path in paths.items():
         if path.is_file():
-            found.append(_read_texts(Edition(language=code, path=path), roots))
+            edition = Edition(language=code, path=path)
+            found.append(_read_texts(edition, roots, is_first=not found))
         else:
             lacking.append(code)
     return found, lacking
 
 
-def _read_texts(edition: Edition, roots: RootCounter) -> Texts:
+def _read_texts(edition: Edition, roots: RootCounter, *, is_first: bool) -> Texts:
+    """The sources, which are the same in every language, are counted in the first alone."""
     code = edition.language
     texts = Texts(language=code, unit=LETTERS if code in _UNSPACED else WORDS)
     for pair in edition.pairs():
         texts.pairs += 1
         texts.questions.add(_size(pair.instruction, texts.unit))
         texts.answers.add(_size(pair.answer, texts.unit))
-        texts.sources.add(pair.image_ids)
+        if is_first:
+            texts.sources.add(pair.image_ids)
         if code == ENGLISH:
             roots.add(pair.instruction)
     return texts

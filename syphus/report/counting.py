@@ -90,7 +90,7 @@ def _label(start: int, width: int) -> str:
 class Sources:
     """How many pairs each source has; a source is the images that its pairs are about.
 
-    Eight bytes a pair: a hash of the ids, sorted a part at a time when all are there. Two sources
+    Eight bytes a pair: a hash of the ids, sorted a part at a time when all are there. Any two
     of a million fall together with a chance of 1 in 30 million.
     """
 

@@ -18,8 +18,8 @@ _WORD = re.compile(
     rf"[a-z]+(?=n't)|n't|{_CLITIC}|[a-z]+(?:-[a-z]+)*|[0-9]+|[?.!,;:]", re.IGNORECASE
 )
 # The tagger takes time with the cube of a word's length: half a minute for 3,000 letters.
-_LONGEST_WORD = 24
-_MOST_WORDS = 40
+_LONGEST_WORD = 20
+_MOST_WORDS = 30
 _MOST_LETTERS = 1_000
 _OPTIONS = 8
 _VERB_TAGS = frozenset({"VVI", "VVB", "VVG", "VDG"})
@@ -85,7 +85,7 @@ class Tagger:
         return find_root(self.tag(sentence), self.as_verb)
 
     def tag(self, sentence: str) -> list[Word]:
-        """The words of a sentence, at most the first forty, without those that are no words."""
+        """The words of a sentence, at most the first thirty, without those that are no words."""
         found = [each for each in _WORD.findall(sentence) if len(each) <= _LONGEST_WORD]
         tagged = self._model.tag_sent(found[:_MOST_WORDS])
         return [Word(text=text, lemma=lemma.lower(), tag=tag) for text, lemma, tag in tagged]
