@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +262,12 @@ def test_the_real_spot_the_difference_file(
     data = orjson.loads((out / "SD_instructions.json").read_bytes())["data"]
     assert len(data) == 3 * 1628
     assert all(re.fullmatch(r"SD_IMG_\d{5,}_1", entry["image_ids"][0]) for entry in data.values())
+
+
+def test_a_python_without_the_packages_is_told_in_a_line() -> None:
+    """Outside the environment `main.py` names the one that `make demo` made; exit status 2."""
+    command = [sys.executable, "-S", str(ROOT / "main.py"), *NAME]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert ".venv/bin/activate" in done.stderr
