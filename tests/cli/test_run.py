@@ -271,3 +271,17 @@ def test_a_python_without_the_packages_is_told_in_a_line() -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert ".venv/bin/activate" in done.stderr
+
+
+def test_written_anew_what_cost_nothing_still_costs_nothing(
+    desk: Any, server: ScriptedServer
+) -> None:
+    """`--reparse` asks nobody and knows no price; what the replies cost stands in the journal."""
+    entry = f'[[deployments]]\nbase_url = "{server.base_url}"\nmodel = "m"\n'
+    desk.write("d.toml", entry + "price = { prompt = 0.0, completion = 0.0 }\n")
+    assert desk.call("run", *NAME, "--config", "d.toml").status == 0
+    assert desk.read(f"{FOLDER}/meta.json")["cost"] == 0.0
+    done = desk.call("run", *NAME, "--reparse")
+    assert done.status == 0, done.err
+    assert "cost      $0.0000\n" in done.out
+    assert desk.read(f"{FOLDER}/meta.json")["cost"] == 0.0
