@@ -73,6 +73,7 @@ class SceneNavigation(AbstractDataset):
 
     short = "SN"
     relations = "previous_turns"
+    turns = 3
     prompt_path = "prompts/scene_navigation.json"
     query_inputs_path = "datasets/samples/scene_navigation.json"
     response_model = _Conversations

@@ -20,7 +20,7 @@ from syphus.backends.headers import keep_headers, tell_rate_limits
 from syphus.backends.parsing import parse_json
 from syphus.backends.phrasing import Phrasing
 from syphus.backends.proxies import proxy_for
-from syphus.backends.redaction import show
+from syphus.backends.server_text import show
 from syphus.backends.transport.errors import DeadlinePassed, TransportError
 from syphus.backends.transport.pool import Pool
 from syphus.backends.transport.route import Route

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from syphus.backends.error_body import ErrorFacts, facts_of, read_facts
 from syphus.backends.headers import request_id, retry_after
-from syphus.backends.redaction import show
+from syphus.backends.server_text import show
 from syphus.backends.transport.errors import (
     AnswerTooLarge,
     ConnectTimedOut,

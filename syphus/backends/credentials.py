@@ -7,7 +7,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from syphus.backends.redaction import show
+from syphus.backends.server_text import show
 from syphus.core.errors import AccessDenied, ConnectionFailed, SettingsError
 
 if TYPE_CHECKING:

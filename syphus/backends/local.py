@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 
-from syphus.backends.redaction import show
+from syphus.backends.server_text import show
 from syphus.core.deployments import Deployment
 from syphus.core.errors import SettingsError
 from syphus.core.prices import Rates

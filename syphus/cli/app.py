@@ -16,6 +16,7 @@ from syphus.cli.export import export
 from syphus.cli.run import run
 from syphus.cli.status import status
 from syphus.cli.translate import translate
+from syphus.cli.validate import validate
 from syphus.core.errors import JournalWriteFailed, StoppedEarly, SyphusError
 from syphus.core.secrets import Secrets
 
@@ -81,6 +82,7 @@ def make_app() -> typer.Typer:
     app.command()(status)
     app.command()(cancel)
     app.command()(convert)
+    app.command()(validate)
     return app
 
 

@@ -48,6 +48,16 @@ TokensPerMinute: TypeAlias = Annotated[int | None, typer.Option("--tpm", help="T
 Money: TypeAlias = Annotated[
     float | None, typer.Option("--budget", help="US dollars that the run may cost in all.")
 ]
+QualityMode: TypeAlias = Annotated[
+    Literal["off", "report", "drop"] | None,
+    typer.Option(
+        "--quality", help="Check every pair; count those with faults, or drop them. [off]"
+    ),
+]
+PersonalData: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--personal_data", help="Mail addresses, telephone numbers etc. are faults."),
+]
 GlossaryFile: TypeAlias = Annotated[
     Path | None, typer.Option("--glossary", help="Terms and their forms, for translation.")
 ]

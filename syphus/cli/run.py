@@ -18,7 +18,9 @@ from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     Money,
     NoProgress,
     NumThreads,
+    PersonalData,
     PollSeconds,
+    QualityMode,
     RequestsPerMinute,
     TokensPerMinute,
 )
@@ -97,6 +99,8 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
         typer.Option("--languages", help="all, none, or some of zh,ja,es,de,fr,ko,ar. [all]"),
     ] = None,
     glossary: GlossaryFile = None,
+    quality: QualityMode = None,
+    personal_data: PersonalData = None,
     reparse: Annotated[
         bool | None, typer.Option("--reparse", help="Write the files anew; send nothing.")
     ] = None,

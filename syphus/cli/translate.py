@@ -37,6 +37,8 @@ KEPT = (
     "random_sample",
     "seed",
     "max_reasks",
+    "quality",
+    "personal_data",
 )
 _NOT_SETTINGS = ("context", "run", "config", "no_progress", "languages")
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 Stage: TypeAlias = Literal["generate", "translate"]
 Role: TypeAlias = Literal["user", "assistant"]
 FinishReason: TypeAlias = str
+RelatedBy: TypeAlias = Literal["same_source", "previous_turns", "nearest_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,9 +72,10 @@ class Settings(_Strict):
     attempt may take in all, `languages` the targets of translation, `max_reasks` how often a reply
     without a pair, or a pair without a translation, is asked for again. Batches are looked at every
     `poll_seconds`; `enqueued_tokens` is the endpoint's limit for prompts in batches under way; a
-    rest of at most `batch_fallback_below` requests is finished by `batch_fallback`. `from_file`
-    names the fields that stand in the settings file `config` alone: the environment goes before
-    them.
+    rest of at most `batch_fallback_below` requests is finished by `batch_fallback`. `quality` has
+    pairs judged, and those with faults counted or dropped; `personal_data` is one more fault.
+    `from_file` names the fields that stand in the settings file `config` alone: the environment
+    goes before them.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -105,6 +106,8 @@ class Settings(_Strict):
     languages: str | None = None
     glossary: Path | None = None
     redo: Literal["failed", "truncated", "invalid"] | None = None
+    quality: Literal["off", "report", "drop"] = "off"
+    personal_data: bool = False
     deployments: Annotated[tuple[DeploymentEntry, ...], Field(min_length=1)] = ()
     config: Path | None = None
     from_file: frozenset[str] = frozenset()

@@ -22,7 +22,7 @@ from syphus.engine.batch_lines import FactsReader, LineFacts, custom_id, encode_
 from syphus.engine.batch_owners import Owners
 from syphus.engine.engine import Counts
 from syphus.engine.retry import RetryPolicy
-from syphus.engine.signal import Signal
+from syphus.engine.wakeup import Wakeup
 from syphus.engine.work import Work
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class BatchEngine:
         self._open = self._in_chunks = self._unflushed = self._fed = 0
         self._short = self._exhausted = self._is_online = self._is_giving = False
         self._may_take = asyncio.Event()
-        self._signal, self._room, self._flushed, self._settled = (Signal() for _ in range(4))
+        self._signal, self._room, self._flushed, self._settled = (Wakeup() for _ in range(4))
 
     @property
     def in_flight(self) -> int:

@@ -16,8 +16,8 @@ from syphus.core.errors import RateLimited, RequestError, StoppedEarly
 from syphus.engine.budget import Budget
 from syphus.engine.ownership import Ownership
 from syphus.engine.retry import RetryPolicy
-from syphus.engine.signal import Signal
 from syphus.engine.sizes import tells_usage
+from syphus.engine.wakeup import Wakeup
 from syphus.engine.work import Work, WorkQueue
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Engine:
         self._in_flight = 0
         self._exhausted = False
         self._too_dear: set[str] = set()
-        self._room = Signal()
+        self._room = Wakeup()
 
     @property
     def in_flight(self) -> int:

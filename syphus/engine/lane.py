@@ -17,7 +17,7 @@ from syphus.engine.limits import (
     remaining_in,
     request_throttle,
 )
-from syphus.engine.signal import Signal
+from syphus.engine.wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,7 +73,7 @@ class Lane:
     ) -> None:
         self.deployment = deployment
         self.backend = backend
-        self.signal = Signal()
+        self.signal = Wakeup()
         self.places = Concurrency(min(most_in_flight, deployment.max_in_flight or most_in_flight))
         self.breaker = Breaker()
         self.closed_by: StoppingError | None = None

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from syphus.core.durable import replacing
 from syphus.export.entries import EntryWriter
 from syphus.export.instructions import InstructionsMeta, instructions_file
-from syphus.export.numbering import QueryFacts, number_pairs, pair_id
-from syphus.export.relations import Relations, SameSource, nearest
+from syphus.export.numbering import number_pairs, pair_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
     from syphus.core.records import QuestionAnswer
     from syphus.export.instructions import InstructionsWriter
+    from syphus.export.numbering import QueryFacts
+    from syphus.export.relations import Relations
 
 
 def instructions_path(folder: Path, short: str) -> Path:
@@ -49,25 +50,28 @@ class MimicitWriter:
         """Pairs written so far."""
         return self._train.count
 
-    def add(
-        self, source_id: str, image_ids: Sequence[str], pairs: Sequence[QuestionAnswer]
-    ) -> None:
-        """Adds the pairs of the next query, related to each other and to their source's.
-
-        `source_id` is what the annotations call the query. Each is related to the nearest pairs of
-        its source alone, `MOST_RELATED` of them.
-        """
+    def add(self, facts: QueryFacts, pairs: Sequence[QuestionAnswer]) -> None:
+        """Adds the pairs of the next query, each with the names of those it is related to."""
         first = self.count + 1
-        before, behind = map(self._names, self._relations.around(source_id, first))
-        names = [*before, *self._names(range(first, first + len(pairs))), *behind]
-        for at, pair in enumerate(pairs, start=len(before)):
-            related = nearest(names, at)
-            name = names[at]
-            self._instructions.write(name, pair.question, pair.answer, image_ids, related)
+        numbers = range(first, first + len(pairs))
+        names = _Names(self._short)
+        each = zip(numbers, pairs, self._relations.related(facts, numbers), strict=True)
+        for number, pair, found in each:
+            related = [names[other] for other in found]
+            name = names[number]
+            self._instructions.write(name, pair.question, pair.answer, facts.image_ids, related)
             self._train.add(name, related)
 
-    def _names(self, numbers: Sequence[int]) -> list[str]:
-        return [pair_id(self._short, number) for number in numbers]
+
+class _Names(dict[int, str]):
+    """The ids of pairs by number: each is written once, though its neighbours all name it."""
+
+    def __init__(self, short: str) -> None:
+        self._short = short
+
+    def __missing__(self, number: int) -> str:
+        self[number] = name = pair_id(self._short, number)
+        return name
 
 
 @contextmanager
@@ -92,20 +96,18 @@ def write_mimicit(
     valid: Path,
     facts: Callable[[], Iterable[QueryFacts]],
     meta: InstructionsMeta,
+    relations: Relations,
 ) -> int:
     """Writes both files from the run's `valid_output.json`; gives the number of pairs.
 
-    `facts` opens the queries' facts, in the order of that file, and is called up to three times.
-    Memory grows only with the queries of sources that were asked about more than once: two numbers
-    each.
+    `facts` opens the queries' facts, in the order of that file.
 
     Raises ValueError where `valid` has a query that the facts don't have in its place; the
     earlier files then stay as they were.
     """
-    relations = SameSource(valid, facts)
     with mimicit_files(folder, short=short, meta=meta, relations=relations) as files:
         for group in number_pairs(valid, facts()):
-            files.add(group.facts.source_id, group.facts.image_ids, group.pairs)
+            files.add(group.facts, group.pairs)
         return files.count
 
 

@@ -48,8 +48,11 @@ _HEAD = re.compile(
     rb'(?:,"most_cost":([^,]+),|,"usage":\[(\d+),(\d+),(\d+)\],"cost":([^,]+),)?'
 )
 # Quotes inside a text are escaped, so these stand nowhere but at the fields themselves.
-_DEPLOYMENT = re.compile(rb',"deployment":("[^"\\]*(?:\\.[^"\\]*)*")')
-_CUSTOM_ID = re.compile(rb'"custom_id":"')
+_ORIGIN = re.compile(
+    rb',"deployment":("[^"\\]*(?:\\.[^"\\]*)*"),"attempt":[^,]+,"latency":[^,]+,'
+    rb'"headers":\{(.*?)\},"finish_reason":'
+)
+_CUSTOM_ID = b'"custom_id":"'
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
@@ -160,15 +163,13 @@ def read_head(line: bytes | memoryview) -> Head | None:
     return int(key, 16), _KINDS[kind], paid, int(prompt), int(completion), int(cached)
 
 
-def read_deployment(line: bytes | memoryview) -> str:
-    """The deployment of a reply's line, without reading its text; empty where there is none."""
-    found = _DEPLOYMENT.search(line)
-    return _name(found[1]) if found else ""
+def read_origin(line: bytes | memoryview) -> tuple[str, bool]:
+    """The deployment of a reply's line, and whether it came in a batch: it then has a custom id.
 
-
-def is_from_batch(line: bytes | memoryview) -> bool:
-    """Whether a reply's line has a custom id, as those of batches do, without reading its text."""
-    return _CUSTOM_ID.search(line) is not None
+    The text isn't read. Empty and False for lines of other kinds.
+    """
+    found = _ORIGIN.search(line)
+    return (_name(found[1]), _CUSTOM_ID in found[2]) if found else ("", False)
 
 
 @lru_cache(maxsize=64)

@@ -10,10 +10,9 @@ from syphus.core.errors import JournalDamaged, JournalError
 from syphus.journal.format import (
     Record,
     decode,
-    is_from_batch,
     is_whole,
-    read_deployment,
     read_head,
+    read_origin,
 )
 from syphus.journal.places import Places
 
@@ -111,8 +110,8 @@ class JournalIndex:
 
     def add_unpriced(self, line: bytes | memoryview, head: Head) -> None:
         """Takes note of a reply without a cost; `add` is called as well."""
-        place = self.unpriced_in_batches if is_from_batch(line) else self.unpriced
-        deployment = read_deployment(line)
+        deployment, is_from_batch = read_origin(line)
+        place = self.unpriced_in_batches if is_from_batch else self.unpriced
         used = place.get(deployment)
         if used is None:
             used = place[deployment] = Unpriced()

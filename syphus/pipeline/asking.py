@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from syphus.core.records import Stage
     from syphus.engine.asking import Asking
     from syphus.engine.batch_earlier import SentBefore
-    from syphus.pipeline.keeping import Kept, Spent, StageJournal
+    from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.pipeline.plan import Plan
+    from syphus.pipeline.spent import Spent
 
     OnDurable = Callable[[Sequence[Kept]], None]
 

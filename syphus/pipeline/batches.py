@@ -24,8 +24,9 @@ from syphus.engine.budget import Budget
 from syphus.engine.engine import Engine
 from syphus.journal.lock import run_lock
 from syphus.pipeline.asking import Asked
-from syphus.pipeline.keeping import Keeper, Spent, StageJournal
+from syphus.pipeline.keeping import Keeper, StageJournal
 from syphus.pipeline.lanes import open_lanes
+from syphus.pipeline.spent import Spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from syphus.core.endpoints import is_model_named
 from syphus.core.errors import SettingsError
 from syphus.export.run_file import read_run_file
-from syphus.journal.format import read_deployment, read_head
-from syphus.pipeline.keeping import EMBEDDED
+from syphus.journal.format import read_head, read_origin
 from syphus.pipeline.run_facts import models_of
+from syphus.pipeline.spent import EMBEDDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ def find_endpoint(journal: Path) -> str | None:
                 head = read_head(line)
                 if head is None or head[1] not in ("reply", "truncated"):
                     continue
-                name = read_deployment(line)
+                name, _ = read_origin(line)
                 if name != EMBEDDED or head[2] != 0.0:
                     return name
     return None

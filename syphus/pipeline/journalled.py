@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from syphus.journal.format import read_head
 from syphus.journal.reader import read_index
-from syphus.pipeline.keeping import Spent
+from syphus.pipeline.spent import Spent
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,12 @@ from syphus.core.records import Pair, QuestionAnswer
 from syphus.export.instructions import InstructionsMeta, read_instructions
 from syphus.export.mimicit import instructions_path, mimicit_files, write_mimicit
 from syphus.export.numbering import QueryFacts, number_pairs
-from syphus.export.relations import EachAlone
 from syphus.export.results import VALID, Answered, ResultCounts, write_results
 from syphus.export.summary import RunSummary, write_summary
 from syphus.export.translated import PairTranslations, translated_path, write_translated
 from syphus.pipeline.generation import NOTHING_TO_ASK, NOTHING_TO_ASK_FAILURE, UNANSWERED
 from syphus.pipeline.plugin_calls import images_of
+from syphus.pipeline.relating import relations_at_once, relations_of
 from syphus.pipeline.skipped import SKIPPED, tell_skipped, write_skipped
 from syphus.pipeline.verdicts import judge
 
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from syphus.export.queries import QuerySpool
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
-    from syphus.pipeline.keeping import Spent
     from syphus.pipeline.plan import Plan
+    from syphus.pipeline.quality import Sieve
+    from syphus.pipeline.spent import Spent
+    from syphus.pipeline.translated_pairs import Progress
     from syphus.pipeline.translating import Translating
 
 AUTHOR = "Syphus"
@@ -61,6 +63,7 @@ class Outputs:
         self._left_out = left_out
         self._reader = reader
         self._emptied: set[str] = set()
+        self._sieve: Sieve | None = None
 
     def write(self, *, time: str) -> ResultCounts:
         """Writes the result lists and the MIMIC-IT files; `time` stands in their head."""
@@ -76,21 +79,39 @@ class Outputs:
             return ResultCounts(queries=tally.read, productive=tally.valid, valid=tally.pairs)
         if self._dataset.free_text:
             return write_results(self._folder, self._answers())
-        counts = self._write_pairs(meta)
+        self._sieve = self._make_sieve()
+        with closing(self._sieve) if self._sieve else nullcontext():
+            counts = self._write_pairs(meta)
         self._write_translated(meta)
         return counts
+
+    def _make_sieve(self) -> Sieve | None:
+        quality = self._plan.quality
+        if quality is None:
+            return None
+        from syphus.pipeline.quality import Sieve  # noqa: PLC0415 - only where pairs are checked
+
+        expected = self._generation.tally.pairs
+        return Sieve(quality, self._folder, short=self._dataset.short, expected=expected)
 
     def _write_pairs(self, meta: InstructionsMeta) -> ResultCounts:
         """Writes all in one pass, unless related pairs may stand far behind each other."""
         short = self._dataset.short
-        if not self._plan.source.renamed:
-            with mimicit_files(
-                self._folder, short=short, meta=meta, relations=EachAlone()
-            ) as files:
+        renamed = bool(self._plan.source.renamed)
+        at_once = relations_at_once(self._dataset, self._facts, renamed=renamed)
+        if at_once is not None:
+            with mimicit_files(self._folder, short=short, meta=meta, relations=at_once) as files:
                 return write_results(self._folder, self._adding_to(files))
         counts = write_results(self._folder, self._answers())
         valid = self._folder / VALID
-        write_mimicit(self._folder, short=short, valid=valid, facts=self._facts, meta=meta)
+        write_mimicit(
+            self._folder,
+            short=short,
+            valid=valid,
+            facts=self._facts,
+            meta=meta,
+            relations=relations_of(self._dataset, valid, self._facts),
+        )
         return counts
 
     def _remove_empty(self) -> None:
@@ -140,6 +161,8 @@ class Outputs:
                 f"of an earlier run, and left as they were: {', '.join(x.name for x in names)}; "
                 "the journal has no translation of the present pairs into these languages"
             )
+        if self._sieve is not None and (found := self._sieve.tell()):
+            observer.notice(found)
 
     @property
     def _rewritten(self) -> list[str]:
@@ -186,6 +209,7 @@ class Outputs:
                     "skipped_items": source.skips.count,
                     "perhaps_billed": spent.attempts_lost,
                     "perhaps_cost": spent.uncertain,
+                    **({"quality": self._sieve.summary()} if self._sieve else {}),
                     "translations": {
                         code: {
                             "translated": each.translated,
@@ -203,25 +227,35 @@ class Outputs:
 
     def _facts(self) -> Iterator[QueryFacts]:
         for position, query in enumerate(self._spool.queries()):
-            yield QueryFacts(
-                query_id=query.id,
-                source_id=query.source_id,
-                image_ids=images_of(self._dataset, query),
-                position=position,
-            )
+            yield self._facts_of(query, position)
+
+    def _facts_of(self, query: Query, position: int = 0) -> QueryFacts:
+        return QueryFacts(
+            query_id=query.id,
+            source_id=query.source_id,
+            image_ids=images_of(self._dataset, query),
+            position=position,
+        )
 
     def _answers(self) -> Iterator[Answered]:
         pairs = zip(self._spool.queries(), self._generation.offsets, strict=True)
-        for query, offset in pairs:
+        for position, (query, offset) in enumerate(pairs):
             if offset != UNANSWERED:
-                yield self._answered(query, offset)
+                answer = self._answered(query, offset)
+                yield self._sifted(position, answer) if self._sieve else answer
+
+    def _sifted(self, position: int, answer: Answered) -> Answered:
+        if self._sieve is None or answer.parsed is None:
+            return answer
+        parsed = self._sieve.sift(position, answer.query.source_id, answer.parsed)
+        return replace(answer, parsed=parsed)
 
     def _adding_to(self, files: MimicitWriter) -> Iterator[Answered]:
         for answer in self._answers():
             yield answer
             if answer.parsed is not None and answer.parsed.pairs:
                 query = answer.query
-                files.add(query.source_id, images_of(self._dataset, query), answer.parsed.pairs)
+                files.add(self._facts_of(query), answer.parsed.pairs)
 
     def _answered(self, query: Query, offset: int) -> Answered:
         if offset == NOTHING_TO_ASK:
@@ -268,24 +302,22 @@ class Outputs:
             for position, query in enumerate(self._spool.queries()):
                 ready = self._dataset.ready_pairs(query) or ()
                 texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in ready]
-                yield from _of_query(translating, codes, position, query.id, texts)
+                found = translating.result(position, query.id, texts)
+                translating.count(found)
+                yield from _in_languages(codes, found)
             return
         for group in number_pairs(self._folder / VALID, self._facts()):
-            yield from _of_query(
-                translating, codes, group.facts.position, group.facts.query_id, group.pairs
-            )
+            position, pairs = group.facts.position, group.pairs
+            dropped = self._sieve.dropped_of(position) if self._sieve else frozenset()
+            if dropped:  # they are in the journal's key all the same
+                pairs = tuple(self._generation.pairs_of(position))
+            found = translating.result(position, group.facts.query_id, pairs, dropped)
+            translating.count(found)
+            yield from _in_languages(codes, found)
 
 
-def _of_query(
-    translating: Translating,
-    codes: Iterable[str],
-    position: int,
-    query_id: str,
-    pairs: Iterable[QuestionAnswer],
-) -> Iterator[PairTranslations]:
-    found = translating.result(position, query_id, pairs)
-    translating.count(found)
-    for pair in found.pairs:
+def _in_languages(codes: Iterable[str], found: Progress) -> Iterator[PairTranslations]:
+    for pair in found.wanted:
         texts: dict[str, tuple[str, str]] = {}
         missing: dict[str, tuple[str, str]] = {}
         for code in codes:

@@ -10,6 +10,7 @@ from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
 from syphus.core.records import Prefix, Sampling
 from syphus.core.secrets import Secrets
+from syphus.export.neighbours import require_model
 from syphus.pipeline.fallback import refuse_fallback
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from syphus.core.prices import Rates
     from syphus.core.records import Query
     from syphus.core.settings import Settings
+    from syphus.pipeline.quality import Quality
     from syphus.plugins.dataset import AbstractDataset
     from syphus.translation.check_glossary import Glossary
 
@@ -49,6 +51,7 @@ class Plan:
     source: QuerySource
     deployments: tuple[Deployment, ...]
     glossary: Glossary | None = None
+    quality: Quality | None = None
     only_translate: bool = False
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     held: list[Iterator[Query]] = field(default_factory=list, repr=False)
@@ -147,6 +150,8 @@ def make_plan(
             prompt_path=settings.prompt_path,
             query_inputs_path=settings.query_inputs_path,
         )
+    if dataset.relations == "nearest_text":
+        require_model()
     prefix = Prefix(system_message="")
     if not dataset.has_ready_pairs():
         prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
@@ -160,6 +165,11 @@ def make_plan(
     if settings.languages is not None:
         choose_languages(settings.languages)
     glossary = load_glossary(settings.glossary) if settings.glossary else None
+    quality = None
+    if settings.quality != "off" or settings.personal_data:
+        from syphus.pipeline.quality import choose_quality  # noqa: PLC0415 - its patterns take time
+
+        quality = choose_quality(settings, dataset)
     source = QuerySource(dataset)
     source.check_ahead(LOOK_AHEAD, seconds=LOOK_AHEAD_SECONDS)
     plan = Plan(
@@ -169,6 +179,7 @@ def make_plan(
         source=source,
         deployments=deployments,
         glossary=glossary,
+        quality=quality,
         only_translate=only_translate,
         secrets=Secrets(find_secrets(settings, env)),
     )

@@ -26,10 +26,8 @@ from syphus.pipeline.asking import open_asked
 from syphus.pipeline.generation import Generation, Tally
 from syphus.pipeline.keeping import (
     Reading,
-    Spent,
     StageJournal,
     redone_kinds,
-    tell_the_price,
 )
 from syphus.pipeline.lanes import name_models, open_local
 from syphus.pipeline.outcome import Outcome
@@ -38,6 +36,7 @@ from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
 from syphus.pipeline.skipped import tell_skipped
+from syphus.pipeline.spent import Spent, tell_the_price
 from syphus.pipeline.stopping import Stopping
 from syphus.pipeline.targets import choose_targets, find_left_out
 from syphus.prompting.messages import Assembler
@@ -222,6 +221,7 @@ class Run:
             glossary=plan.glossary,
             redo=redone_kinds("invalid" if plan.only_translate else plan.settings.redo),
             send=not plan.settings.reparse,
+            unwanted=plan.quality.unwanted if plan.quality else None,
         )
 
     async def _ask(
@@ -272,7 +272,7 @@ class Run:
             raise _first_of(errors) from None
         for reading in readings:
             reading.finish()
-        earlier = journals["generate"].index.outcomes  # those that were met are taken out
+        earlier = journals["generate"].index.outcomes
         stopped = engine.stopped_by is not None
         if stopped and earlier and not await self._stopping.read_on(generation):
             self._observer.notice(
@@ -280,6 +280,8 @@ class Run:
             )
 
     async def _finish(self, outputs: Outputs, facts: RunFacts, log: RunLog) -> Outcome:
+        if self._plan.dataset.relations == "nearest_text":
+            log.notice("relating the pairs by their texts, which takes a while")
         try:
             written = await asyncio.to_thread(outputs.write, time=facts.started)
         except (InputError, OSError) as error:

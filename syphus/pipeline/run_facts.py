@@ -95,6 +95,7 @@ class RunFacts:
             "name": settings.name,
             "dataset_version": settings.dataset_version,
             "short": plan.dataset.short,
+            "relations": plan.dataset.relations,
             "started": self.earlier.get("started", now),
             "resumed": now if self.earlier else None,
             "syphus": __version__,

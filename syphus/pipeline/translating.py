@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from syphus.journal.format import Kind
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.prompting.messages import Assembler
+    from syphus.quality.screen import Screen
     from syphus.translation.check_glossary import Glossary
 
 _LONGEST_SHOWN = 2000
@@ -52,7 +53,8 @@ class Translating:
     `max_reasks` bounds how often one pair in one language is asked again; `redo` names the outcomes
     of earlier sittings that don't count as tries: what they didn't give is asked for again, what
     they gave stays. `send=False` asks nothing. `failed` counts pairs that lack a language because
-    its request was given up, once for each.
+    its request was given up, once for each. Pairs that are `unwanted` aren't asked for; they are in
+    the key all the same, so that it doesn't depend on what is wanted.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Translating:
         glossary: Glossary | None = None,
         redo: frozenset[Kind] = frozenset(),
         send: bool = True,
+        unwanted: Screen | None = None,
     ) -> None:
         self.languages = languages
         self.coverage = {code: Coverage() for code in (*languages, *left_out)}
@@ -81,6 +84,7 @@ class Translating:
         self._glossary = glossary
         self._redo = redo
         self._send = send
+        self._unwanted = unwanted
         self._last = array("q")
         self._earlier: dict[int, list[int]] = {}
         self._open = 0
@@ -167,9 +171,18 @@ class Translating:
             progress.asking = self._asked.take(position)
         return progress
 
-    def result(self, position: int, query_id: str, pairs: Iterable[QuestionAnswer]) -> Progress:
-        """What the journal holds for the pairs of one query: given, or rejected with a reason."""
-        progress = self._progress(query_id, pairs)
+    def result(
+        self,
+        position: int,
+        query_id: str,
+        pairs: Iterable[QuestionAnswer],
+        skipped: frozenset[int] | None = None,
+    ) -> Progress:
+        """What the journal holds for the pairs of one query: given, or rejected with a reason.
+
+        `skipped` are the numbers of pairs that were dropped; None: those that are unwanted.
+        """
+        progress = self._progress(query_id, pairs, skipped)
         last = self._last[position] if position < len(self._last) else NOT_WRITTEN
         if last != NOT_WRITTEN:
             for offset in (*self._earlier.get(position, ()), last):
@@ -200,14 +213,24 @@ class Translating:
         """Whether anything is still to be asked or answered."""
         return bool(self._open)
 
-    def _progress(self, query_id: str, pairs: Iterable[QuestionAnswer]) -> Progress:
+    def _progress(
+        self,
+        query_id: str,
+        pairs: Iterable[QuestionAnswer],
+        skipped: frozenset[int] | None = None,
+    ) -> Progress:
         source = tuple(
             SourcePair(number=number, instruction=pair.question, answer=pair.answer)
             for number, pair in enumerate(pairs, start=1)
         )
         texts = canonical_json([[pair.instruction, pair.answer] for pair in source])
         key = journal_key(query_id, self._assembler.prefix_identity_of(texts))
-        return Progress(query_id=query_id, key=key, pairs=source)
+        if skipped is None and self._unwanted is not None:
+            unwanted = self._unwanted
+            skipped = frozenset(
+                pair.number for pair in source if unwanted(pair.instruction, pair.answer)
+            )
+        return Progress(query_id=query_id, key=key, pairs=source, skipped=skipped or frozenset())
 
     def _remember(self, position: int, offset: int) -> None:
         missing = position + 1 - len(self._last)
@@ -261,7 +284,7 @@ class Translating:
         *,
         tries: int = 1,
     ) -> None:
-        pairs = [progress.pairs[number - 1] for number in numbers]
+        pairs = [progress.pairs[number - 1] for number in numbers if number not in progress.skipped]
         asked = [
             (pair, code)
             for pair in pairs
@@ -320,7 +343,7 @@ class Translating:
         """What is neither given nor asked for, nor was asked for often enough."""
         return {
             (pair.number, code)
-            for pair in progress.pairs
+            for pair in progress.wanted
             for code in self.languages
             if (pair.number, code) not in progress.given
             and (pair.number, code) not in progress.asking
@@ -364,7 +387,7 @@ class Translating:
         """Adds the pairs of one query to the coverage, and what failed to `failed`."""
         self.failed += sum(code in self.languages for _, code in progress.failed)
         for code, coverage in self.coverage.items():
-            names = [(pair.number, code) for pair in progress.pairs]
+            names = [(pair.number, code) for pair in progress.wanted]
             lacking = [name for name in names if name not in progress.given]
             coverage.translated += len(names) - len(lacking)
             coverage.missing += len(lacking)

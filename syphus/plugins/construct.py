@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from syphus.core.errors import PluginError
+from syphus.core.records import RelatedBy
 from syphus.plugins.faults import explaining, inputs_source, plugin_file, plugin_label
 
 if TYPE_CHECKING:
@@ -96,6 +97,13 @@ def _check_attributes(made: AbstractDataset, label: str) -> None:
             f"{label}: short is {made.short!r}; it begins ids and file names, so it holds "
             "letters, digits, hyphens and underscores"
         )
+    strategies = get_args(RelatedBy)
+    if made.relations not in strategies:
+        raise PluginError(
+            f"{label}: relations is {made.relations!r}; it is one of {', '.join(strategies)}"
+        )
+    if not isinstance(made.turns, int) or made.turns < 0:
+        raise PluginError(f"{label}: turns is {made.turns!r}; it is a number of pairs, or 0")
     model = made.response_model
     if model is not None and not hasattr(model, "model_json_schema"):
         raise PluginError(f"{label}: response_model is {model!r}; it must be a pydantic model")

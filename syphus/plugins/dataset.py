@@ -21,9 +21,9 @@ from syphus.plugins.faults import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from syphus.core.records import Pair, Query
+    from syphus.core.records import Pair, Query, RelatedBy
 
 
 class AbstractDataset(ABC):
@@ -38,6 +38,14 @@ class AbstractDataset(ABC):
     `short` begins the ids of the finished data set; without one, the capitals and digits of the
     class's name do. `free_text` says that replies are kept whole instead of being split into
     pairs. `response_model` is a pydantic model where replies are asked for as structured data.
+    `relations` says which pairs stand in `rel_ins_ids`: the others on the same images
+    ("same_source"), those before it in its reply ("previous_turns"), or those of other queries
+    whose texts are most alike ("nearest_text"). `turns` is how many pairs make a conversation where
+    a reply holds several; 0 where all of a reply are one.
+
+    With `--quality`, `giveaway_phrases` are looked for beside those of all data sets,
+    `question_words` and `answer_words` are the least and the most words, and `quality_skips` names
+    checks that would be wrong here.
     """
 
     name: str = ""
@@ -45,7 +53,13 @@ class AbstractDataset(ABC):
     query_inputs_path: str | None = None
     short: str = ""
     free_text: bool = False
+    relations: RelatedBy = "same_source"
+    turns: int = 0
     response_model: type | None = None
+    giveaway_phrases: Collection[str] = ()
+    question_words: tuple[int, int] | None = None
+    answer_words: tuple[int, int] | None = None
+    quality_skips: Collection[str] = ()
     root_folder: ClassVar[Path] = Path()
     _derived_short: ClassVar[str] = ""
     _syphus_prompt: Any = None

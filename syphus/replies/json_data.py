@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from syphus.core.repair import STRING, BeyondRepair, TooMuchToRepair, close_cut, repair
+from syphus.core.json_mending import STRING, BeyondRepair, TooMuchToRepair, close_cut, repair
 from syphus.replies import reasons
 
 _START: Final = re.compile(r"[\[{](?=\s*+[\[{\"'“\]}])|\{(?=\s*+\w{1,40}+\s*+:)")

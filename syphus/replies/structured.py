@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from syphus.core.json_mending import close_cut
 from syphus.core.records import Parsed, Rejected
-from syphus.core.repair import close_cut
 from syphus.replies import reasons
 from syphus.replies.json_data import find_json, trim_remark
 from syphus.replies.json_pairs import collect_pairs

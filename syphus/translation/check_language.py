@@ -20,7 +20,7 @@ from syphus.translation.check_detector import (
 )
 from syphus.translation.check_finding import Finding
 from syphus.translation.check_han import count_outside, find_han_fault
-from syphus.translation.check_source import find_words, is_names
+from syphus.translation.check_source import find_words, is_names, read_source
 
 if TYPE_CHECKING:
     from syphus.translation.check_source import Source
@@ -70,6 +70,10 @@ _KANA_SHARE: Final = 0.2
 # A Chinese text has kana in names, and then characters that Japanese doesn't have too.
 _KANA_IN_CHINESE: Final = 0.15
 _CHINESE_CHARACTERS: Final = 2
+# Fewer words, besides names and what is quoted, are a dish or a title: "tacos al pastor".
+_TELLING_WORDS: Final = 4
+_QUOTED: Final = re.compile('"[^"]*"|\u201c[^\u201d]*\u201d|\u00ab[^\u00bb]*\u00bb')
+_NAME: Final = re.compile(r"(?<=[^\W\d_][ ,])[ ]?[^\W\d_a-z][\w'-]*")
 
 
 def check_language(prose: str, words: list[str], source: Source, language: str) -> Finding:
@@ -96,6 +100,22 @@ def check_language(prose: str, words: list[str], source: Source, language: str) 
     elif language == "ar":
         fault = name_other_arabic(_OWN["ar"].findall(prose))
     return _refuse(language, fault) if fault else Finding()
+
+
+def name_not_english(text: str) -> str | None:
+    """Return the name of the language of a text, None where it is English or too short to tell.
+
+    For texts without a source: names, and what a sign in the picture says, are no fault in an
+    English sentence.
+    """
+    text = _QUOTED.sub(" ", text)
+    foreign = "".join(_NOT_LATIN.findall(text))
+    words = find_words(_NAME.sub(" ", text))
+    if len(foreign) > sum(map(len, find_words(text))) - len(foreign):
+        return _name_script(foreign)
+    if len(words) < _TELLING_WORDS:
+        return None
+    return name_other_language(words, read_source(""), "en")[0]
 
 
 def _check_without_letters(

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from syphus.core.repair import BeyondRepair, TooMuchToRepair, close_cut, repair
+from syphus.core.json_mending import BeyondRepair, TooMuchToRepair, close_cut, repair
 
 _START: Final = re.compile(r"\{(?=\s*+[\"'“\d])")
 # The last text of the last pair, closed, and the three brackets behind it.

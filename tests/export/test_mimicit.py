@@ -15,6 +15,7 @@ from syphus.core.records import Parsed, Query, QuestionAnswer
 from syphus.export.instructions import InstructionsMeta
 from syphus.export.mimicit import instructions_path, train_path, write_mimicit
 from syphus.export.numbering import QueryFacts
+from syphus.export.relations import BySource, EachAlone, SameSource
 from syphus.export.results import Answered, write_results
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def write(folder: Path, records: Iterable[dict[str, str]], known: list[QueryFact
     with json_list(valid) as file:
         for record in records:
             file.add(record)
-    return write_mimicit(folder, short="DC", valid=valid, facts=lambda: known, meta=META)
+    relations = SameSource(valid, lambda: known, BySource(known))
+    return write_mimicit(
+        folder, short="DC", valid=valid, facts=lambda: known, meta=META, relations=relations
+    )
 
 
 def record(query_id: str, question: str = "q", answer: str = "a") -> dict[str, str]:
@@ -174,18 +178,16 @@ def test_facts_that_raise_leave_the_earlier_files(tmp_path: Path) -> None:
     """A fault while writing changes no file and leaves no part of one."""
     write(tmp_path, [record("x")], [facts("x")])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    calls = 0
 
     def breaking() -> Iterator[QueryFacts]:
-        nonlocal calls
-        calls += 1
-        if calls > 1:
-            raise RuntimeError("queries")
-        yield facts("x")
+        yield facts("y")
+        raise RuntimeError("queries")
 
     valid = tmp_path / "valid_output.json"
     with pytest.raises(RuntimeError, match="queries"):
-        write_mimicit(tmp_path, short="DC", valid=valid, facts=breaking, meta=META)
+        write_mimicit(
+            tmp_path, short="DC", valid=valid, facts=breaking, meta=META, relations=EachAlone()
+        )
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -252,7 +254,10 @@ def test_a_hundred_thousand_pairs_stay_in_bounded_memory(tmp_path: Path) -> None
     try:
         counts = write_results(tmp_path, answers())
         valid = tmp_path / "valid_output.json"
-        written = write_mimicit(tmp_path, short="DC", valid=valid, facts=known, meta=META)
+        relations = SameSource(valid, known, BySource(known()))
+        written = write_mimicit(
+            tmp_path, short="DC", valid=valid, facts=known, meta=META, relations=relations
+        )
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from syphus.core.repair import LONGEST as REPAIR_LIMIT
+from syphus.core.json_mending import LONGEST as REPAIR_LIMIT
 from syphus.replies import parse_reply
 
 SIZE = 1_000_000

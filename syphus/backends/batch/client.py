@@ -17,7 +17,7 @@ from syphus.backends.classify import http_error
 from syphus.backends.credentials import EntraToken
 from syphus.backends.headers import keep_headers
 from syphus.backends.proxies import proxy_for
-from syphus.backends.redaction import show
+from syphus.backends.server_text import show
 from syphus.core.errors import ConnectionFailed, MalformedReply, RequestError, TimedOut
 from syphus.core.secrets import secrets_in_url
 

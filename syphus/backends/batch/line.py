@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from syphus.backends.classify import http_error, reply_error
 from syphus.backends.completion import holds_error, read_completion
 from syphus.backends.parsing import parse_json
-from syphus.backends.redaction import show
+from syphus.backends.server_text import show
 from syphus.core.durable import dump
 from syphus.core.errors import MalformedReply, RequestError, RetryableError, ServerFailed
 from syphus.core.records import Reply, Usage

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from syphus.backends.redaction import show
+from syphus.backends.server_text import show
 from syphus.core.errors import MalformedReply
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syphus.backends.redaction import show
+from syphus.backends.server_text import show
 
 
 @given(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syphus.core.repair import close_cut
+from syphus.core.json_mending import close_cut
 
 TEXTS = st.text(st.sampled_from('ab"\\{}[],:\n é😀'), max_size=6)
 SCALARS = TEXTS | st.integers(-999, 999) | st.booleans() | st.none()

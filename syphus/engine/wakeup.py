@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Signal:
+class Wakeup:
     """Like `asyncio.Event`, but cleared by being waited for, and with a time limit of its own.
 
     A timed wait on an Event costs a task; a dispatcher waits thousands of times a second.

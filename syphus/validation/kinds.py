@@ -1,0 +1,172 @@
+"""Which files of a folder are MIMIC-IT's, and which of them belong together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from syphus.core.errors import AnnotationError
+from syphus.validation.members import first_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+ENGLISH: Final = "en"
+# What a run leaves beside its MIMIC-IT files.
+_OF_A_RUN: Final = frozenset(
+    {
+        "batches.json",
+        "error_messages.json",
+        "invalid_output.json",
+        "meta.json",
+        "query_input.json",
+        "run.json",
+        "skipped_items.json",
+        "translation_errors.json",
+        "valid_output.json",
+    }
+)
+_INSTRUCTIONS = re.compile(
+    r"(?P<short>.*?)_?instructions(?:_(?P<language>[a-z]{2,3}(?:[-_][A-Za-z0-9]+)*))?\.json"
+)
+_TRAIN = re.compile(r"(?P<short>.*?)_?train\.json")
+# The smallest PNG has 67 bytes, thus 92 characters; names and hashes are shorter.
+_IMAGE_TEXT = re.compile(r"[A-Za-z0-9+/_-]{90,}={0,2}")
+_CHECKSUM_NAMES: Final = frozenset({"md5sums", "md5sums.txt", "md5sum.txt", "md5.txt"})
+
+
+class Content(StrEnum):
+    """What a file of MIMIC-IT holds."""
+
+    INSTRUCTIONS = "instructions"
+    TRAIN = "train"
+    IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionsFile:
+    """A file of instructions of the data set `short`."""
+
+    path: Path
+    short: str
+    language: str = ENGLISH
+
+
+@dataclass(slots=True, kw_only=True)
+class FileSet:
+    """Files that are checked against each other.
+
+    Image files and parquet shards are in `images`, train files with their data set's short name in
+    `train`, lists of checksums in `checksums`; `left_alone` is what is no file of MIMIC-IT.
+    """
+
+    instructions: list[InstructionsFile] = field(default_factory=list)
+    train: list[tuple[str, Path]] = field(default_factory=list)
+    images: list[Path] = field(default_factory=list)
+    checksums: list[Path] = field(default_factory=list)
+    errors: list[Path] = field(default_factory=list)
+    left_alone: list[Path] = field(default_factory=list)
+
+
+def file_sets(places: Iterable[Path]) -> list[FileSet]:
+    """The files of each folder with instructions, and those named singly, which are one set.
+
+    Images that stand in a folder of their own belong to every set of the folder that was given.
+
+    Raises AnnotationError where a place doesn't exist, or none has a file of MIMIC-IT.
+    """
+    sets: list[FileSet] = []
+    single: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            sets += _of_tree(place)
+        elif place.is_file():
+            single.append(place)
+        else:
+            raise AnnotationError(f"{place}: no such file or folder", path=place)
+    if single:
+        sets.append(_sorted_out(single))
+    if not any(each.instructions or each.train or each.images for each in sets):
+        raise AnnotationError("no file of MIMIC-IT is there: no instructions, no images")
+    return sets
+
+
+def _of_tree(root: Path) -> list[FileSet]:
+    folders = [root, *sorted(each for each in root.rglob("*") if each.is_dir())]
+    found = [
+        _sorted_out(sorted(each for each in folder.iterdir() if each.is_file()))
+        for folder in folders
+        if not any(part.startswith(".") for part in folder.relative_to(root).parts)
+    ]
+    with_instructions = [each for each in found if each.instructions or each.train]
+    others = [each for each in found if not (each.instructions or each.train)]
+    if not with_instructions:
+        return [each for each in others if each.images or each.checksums]
+    for each in with_instructions:
+        each.images += [path for other in others for path in other.images]
+    with_instructions[0].checksums += [path for other in others for path in other.checksums]
+    return with_instructions
+
+
+def _sorted_out(paths: Iterable[Path]) -> FileSet:
+    found = FileSet()
+    rest = []
+    for path in paths:
+        if match := _INSTRUCTIONS.fullmatch(path.name):
+            found.instructions.append(
+                InstructionsFile(
+                    path=path,
+                    short=match["short"],
+                    language=match["language"] or ENGLISH,
+                )
+            )
+        elif match := _TRAIN.fullmatch(path.name):
+            found.train.append((match["short"], path))
+        elif path.name == "translation_errors.json":
+            found.errors.append(path)
+        elif path.suffix == ".parquet":
+            found.images.append(path)
+        elif path.suffix == ".md5" or path.name.lower() in _CHECKSUM_NAMES:
+            found.checksums.append(path)
+        elif path.suffix == ".json" and path.name not in _OF_A_RUN:
+            rest.append(path)
+    shorts = {each.short for each in found.instructions}
+    for path in rest:
+        _place(path, Content.IMAGES if path.stem in shorts else _content(path), found)
+    return found
+
+
+def _place(path: Path, content: Content | None, found: FileSet) -> None:
+    if content is Content.INSTRUCTIONS:
+        found.instructions.append(InstructionsFile(path=path, short=path.stem))
+    elif content is Content.TRAIN:
+        found.train.append((path.stem, path))
+    elif content is Content.IMAGES:
+        found.images.append(path)
+    else:
+        found.left_alone.append(path)
+
+
+def _content(path: Path) -> Content | None:
+    """What a file with another name holds, by its beginning."""
+    events = first_events(path)
+    if [event for event, _ in events[:2]] != ["start_map", "map_key"]:
+        return None
+    if [event for event, _ in events[2:4]] in (
+        ["start_array", "string"],
+        ["start_array", "end_array"],
+    ):
+        return Content.TRAIN
+    level = 0
+    for at, (event, value) in enumerate(events):
+        level += (event in ("start_map", "start_array")) - (event in ("end_map", "end_array"))
+        if level == 1 and event == "string" and _IMAGE_TEXT.fullmatch(value):
+            return Content.IMAGES
+        if event == "map_key" and value in ("meta", "data") and level == 1:
+            opened = events[at + 1 : at + 2] == [("start_map", None)]
+            return Content.INSTRUCTIONS if opened else None
+    # A text that goes on beyond the first chunk is an image's.
+    return Content.IMAGES if level == 1 and events[-1][0] == "map_key" else None

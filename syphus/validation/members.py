@@ -1,0 +1,182 @@
+"""The members of a large JSON object, one at a time, each with where it stands.
+
+ijson's C parser (yajl) splits the bytes; what is built here is one member's value. Memory follows
+the largest member, which is bounded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHUNK: Final = 1 << 16
+# An image of 20,000 x 20,000 pixels as PNG fits.
+LARGEST: Final = 256 << 20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_STARTS: Final[dict[str, type[Any]]] = {"start_map": dict, "start_array": list}
+_ENDS: Final = frozenset({"end_map", "end_array"})
+
+
+class Broken(Exception):
+    """The file can't be read on from byte `offset`."""
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.offset = offset
+
+
+class Opened:
+    """Stands for the value of a member whose own members follow."""
+
+
+OPENED: Final = Opened()
+
+
+class Member(NamedTuple):
+    """One member. Its key ends in the chunk that starts at byte `chunk`.
+
+    `inside` says whether it stands in the object that was opened; `repeated` names the keys that
+    an object within `value` has twice.
+    """
+
+    key: str
+    value: Any
+    chunk: int
+    inside: bool
+    repeated: tuple[str, ...]
+
+
+def read_members(  # noqa: C901 - one loop, run for each of the millions of events of a file
+    path: Path, opened: str | None = None
+) -> Iterator[Member]:
+    """The members of the object in `path`; those of its member `opened`, if an object, singly.
+
+    Raises Broken where the file isn't a JSON object or can't be read.
+    """
+    level, key, key_chunk = 0, "", 0
+    built = _Value()
+    for start, events in _batches(path):
+        if built.open and start - key_chunk > LARGEST:
+            raise Broken(f"the value of {key!r} has more than {LARGEST >> 20} MiB", key_chunk)
+        for event, value in events:
+            if built.open:
+                if built.take(event, value):
+                    yield Member(key, built.whole, key_chunk, level > 1, tuple(built.repeated))
+            elif event == "map_key":
+                key, key_chunk = value, start
+            elif event == "end_map":
+                level -= 1
+            elif level == 0:
+                if event != "start_map":
+                    raise Broken("it holds no JSON object", 0)
+                level = 1
+            elif event == "start_map" and level == 1 and key == opened:
+                level = 2
+                yield Member(key, OPENED, key_chunk, False, ())
+            elif event in _STARTS:
+                built.begin(event)
+            else:
+                yield Member(key, value, key_chunk, level > 1, ())
+
+
+class _Value:
+    """Puts an object or an array together from the parser's events."""
+
+    def __init__(self) -> None:
+        self.open: list[Any] = []
+        self.whole: Any = None
+        self.repeated: list[str] = []
+        self._keys: list[str] = []
+
+    def begin(self, event: str) -> None:
+        """Begins with the outermost object or array."""
+        self.whole = {} if event == "start_map" else []
+        self.open, self._keys, self.repeated = [self.whole], [""], []
+
+    def take(self, event: str, value: Any) -> bool:
+        """Whether the value is whole with this event."""
+        inner = self.open[-1]
+        if event == "map_key":
+            if value in inner:
+                self.repeated.append(value)
+            self._keys[-1] = value
+            return False
+        if event in _ENDS:
+            self.open.pop()
+            self._keys.pop()
+            return not self.open
+        new = _STARTS[event]() if event in _STARTS else value
+        if type(inner) is list:
+            inner.append(new)
+        else:
+            inner[self._keys[-1]] = new
+        if event in _STARTS:
+            self.open.append(new)
+            self._keys.append("")
+        return False
+
+
+def first_events(path: Path) -> list[tuple[str, Any]]:
+    """The parser's events in the first chunk; empty where it isn't JSON."""
+    try:
+        return list(next(_batches(path))[1])
+    except (Broken, StopIteration):
+        return []
+
+
+def _batches(path: Path) -> Iterator[tuple[int, list[tuple[str, Any]]]]:
+    """For each chunk its offset and the parser's events."""
+    import ijson  # noqa: PLC0415 - not needed by --help
+
+    events = ijson.sendable_list()
+    parser = ijson.basic_parse_coro(events, use_float=True)
+    start = silent = 0
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                if start == 0 and chunk.startswith(_BYTE_ORDER_MARK):
+                    raise Broken("it starts with a byte order mark, which JSON doesn't allow", 0)
+                parser.send(chunk)
+                silent = 0 if events else silent + len(chunk)
+                if silent > LARGEST:
+                    raise Broken(f"a text has more than {LARGEST >> 20} MiB", start)
+                yield start, events
+                events.clear()
+                start += len(chunk)
+            parser.close()
+            # What closing brings out is a lone number, which is no object.
+            yield start, events
+    except (ijson.JSONError, ValueError) as error:
+        raise Broken(_reason(error), _breaking_byte(path, start)) from error
+
+
+def _breaking_byte(path: Path, start: int) -> int:
+    """The byte at which the parser stops, given the chunk: that one is fed byte by byte."""
+    import ijson  # noqa: PLC0415 - not needed by --help
+
+    parser = ijson.basic_parse_coro(_Nothing(), use_float=True)
+    with path.open("rb") as file:
+        while file.tell() < start:
+            parser.send(file.read(min(CHUNK, start - file.tell())))
+        last = file.read(CHUNK)
+        for at in range(len(last)):
+            try:
+                parser.send(last[at : at + 1])
+            except (ijson.JSONError, ValueError):
+                return start + at
+    return start + len(last)
+
+
+class _Nothing:
+    def send(self, event: Any) -> None:
+        """Forgets the event."""
+
+
+def _reason(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    text = said.decode("ascii", "replace") if isinstance(said, bytes) else str(error)
+    return f"it isn't JSON: {text.strip().splitlines()[0].rstrip('.')}"

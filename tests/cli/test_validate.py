@@ -1,0 +1,78 @@
+"""`syphus validate`, on what a run leaves and on what somebody broke."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syphus.testing import Fault, Script, ScriptedServer
+
+
+def run(desk: Any, server: ScriptedServer) -> Path:
+    """The folder of a run in English and Chinese."""
+    where = ("--base_url", server.base_url, "--model", "m", "--output_dir", "out")
+    desk.call("run", "--name", "Photos.photos", *where)
+    desk.call("translate", "out", *where[:2], "--languages", "zh")
+    return Path(desk.root) / "out"
+
+
+def test_what_a_run_leaves_is_valid(desk: Any, server: ScriptedServer) -> None:
+    """Every file counted, also where a query failed and where translations are missing."""
+    server.play(Script(faults=[Fault("bad_request", containing="number 2")]))
+    run(desk, server)
+    done = desk.call("validate", "out")
+    assert (done.status, done.err) == (0, "")
+    assert "PH_instructions_zh.json: 12 instructions, zh" in done.out
+    assert "PH_train.json: 12 ids" in done.out
+    assert "image ids unchecked: no image file" in done.out
+    assert done.out.endswith("nothing is wrong\n")
+
+
+def test_what_dangles_is_said_and_dropped(desk: Any, server: ScriptedServer) -> None:
+    """Status 4 with the place and the mend; --fix drops it, after which all is well."""
+    folder = run(desk, server)
+    train = json.loads((folder / "PH_train.json").read_bytes())
+    train["PH_INS_00001"].append("PH_INS_00099")
+    (folder / "PH_train.json").write_text(json.dumps(train))
+    done = desk.call("validate", "out/PH_train.json", "out/PH_instructions.json")
+    assert done.status == 4
+    assert "PH_train.json: PH_INS_00001, byte 1: related id 'PH_INS_00099'" in done.out
+    done = desk.call("validate", "out", "--fix")
+    assert done.status == 0
+    assert "PH_train.json: dropped 1 related ids" in done.out
+    assert desk.call("validate", "out").out.endswith("nothing is wrong\n")
+
+
+def test_what_can_not_be_read_is_not_fixed(desk: Any, server: ScriptedServer) -> None:
+    """A file that was cut off would make half of the ids look as if they dangled."""
+    folder = run(desk, server)
+    path = folder / "PH_instructions.json"
+    path.write_bytes(path.read_bytes()[:-40])
+    before = {each.name: each.read_bytes() for each in folder.glob("*.json")}
+    done = desk.call("validate", "out", "--fix")
+    assert done.status == 4
+    assert "premature EOF" in done.out
+    assert "not fixed" in done.out
+    assert {each.name: each.read_bytes() for each in folder.glob("*.json")} == before
+
+
+def test_sums_may_stand_elsewhere(desk: Any, server: ScriptedServer) -> None:
+    """--md5 names a list; one that isn't there is wrong input."""
+    folder = run(desk, server)
+    (folder / "sums").write_text("0" * 32 + "  PH_train.json\n")
+    done = desk.call("validate", "out", "--md5", "out/sums")
+    assert done.status == 4
+    assert "PH_train.json: line 1: the file's MD5 is" in done.out
+    done = desk.call("validate", "out", "--md5", "nowhere")
+    assert (done.status, done.err) == (2, "syphus: --md5: nowhere is no file\n")
+
+
+@pytest.mark.parametrize("place", ["nowhere", "."])
+def test_a_place_without_files_is_wrong_input(desk: Any, place: str) -> None:
+    """One line, status 2."""
+    done = desk.call("validate", place)
+    assert done.status == 2
+    assert len(done.err.splitlines()) == 1
