@@ -114,7 +114,9 @@ def _tell(error: BaseException, around: Surroundings) -> int:
     if isinstance(error, SyphusError):
         return _complain(error, WRONG_INPUT, around)
     if hasattr(error, "format_message"):
-        return _complain(error.format_message(), WRONG_INPUT, around)
+        # typer hands on what pydantic says of a choice, with pydantic's own beginning
+        said = str(error.format_message()).replace(": Value error, ", ": ")
+        return _complain(said, WRONG_INPUT, around)
     sys.stderr.write(around.secrets.hide("".join(traceback.format_exception(error))))
     return FAULT
 
