@@ -145,7 +145,8 @@ def _read_editions(
     english = instructions_path(run, short)
     if english.exists() or (run / VALID).exists() or not paths:
         paths = {ENGLISH: english, **paths}
-    found, lacking = [], []
+    found: list[Texts] = []
+    lacking: list[str] = []
     for code, path in paths.items():
         if path.is_file():
             edition = Edition(language=code, path=path)
