@@ -12,7 +12,7 @@ from syphus.export.instructions import InstructionsMeta, read_instructions
 from syphus.export.mimicit import instructions_path, mimicit_files, write_mimicit
 from syphus.export.numbering import QueryFacts, number_pairs
 from syphus.export.results import VALID, Answered, ResultCounts, write_results
-from syphus.export.summary import RunSummary, write_summary
+from syphus.export.run_meta import RunSummary, write_summary
 from syphus.export.translated import PairTranslations, translated_path, write_translated
 from syphus.pipeline.generation import NOTHING_TO_ASK, NOTHING_TO_ASK_FAILURE, UNANSWERED
 from syphus.pipeline.plugin_calls import images_of

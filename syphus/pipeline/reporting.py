@@ -15,7 +15,7 @@ from syphus.core.languages import LANGUAGES
 from syphus.export.editions import ENGLISH, Edition
 from syphus.export.mimicit import instructions_path
 from syphus.export.results import ERRORS, INVALID, VALID
-from syphus.export.summary import SUMMARY
+from syphus.export.run_meta import SUMMARY
 from syphus.export.translated import TRANSLATION_ERRORS, translated_path
 from syphus.pipeline.exporting import hold_run, name_folder, read_facts
 from syphus.report.contents import Cost, Report, Texts, Verbs, Yield
