@@ -74,8 +74,15 @@ class BatchState:
     cost: float | None = None
 
 
+_UNSENT = frozenset({"filling", "queued", "uploading", "uploaded"})
 # The endpoint's words, and "lost" for a batch that it has forgotten.
 _ENDED = frozenset({"completed", "expired", "cancelled", "failed", "lost"})
+
+
+def count_unsent(states: Sequence[BatchState]) -> int:
+    """How many lines are in batches that nobody has tried to create yet."""
+    unsent = (state for state in states if state.remote_id is None and state.status in _UNSENT)
+    return sum(state.lines for state in unsent)
 
 
 def count_batches(states: Sequence[BatchState]) -> BatchCounts:
