@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from syphus.backends.batch.remote import Remote
 from syphus.testing import Batches, RouteFault, Script, ScriptedServer
 
 NAME = ("--name", "Photos.photos")
@@ -119,6 +121,29 @@ def test_cancel_keeps_what_is_done_and_writes_the_files(desk: Any, server: Scrip
     online = desk.call("run", *NAME, "--base_url", server.base_url, "--model", "m", *FOLDER)
     assert online.status == 0, online.err
     assert server.log.requests - asked == 40 - kept
+
+
+def test_a_cancel_that_is_interrupted_says_what_it_may_have_done(
+    desk: Any, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after the endpoint was told; the same command goes on and finds the batch ended."""
+    server.play(Script(batches=Batches(running=100)))
+    start_and_stop(desk, server, looks=5)
+    real = Remote.cancel
+
+    async def cancel(self: Remote, batch_id: str) -> None:
+        await real(self, batch_id)
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(30)
+
+    command = ("cancel", "out", "--base_url", server.base_url, "--poll_seconds", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(Remote, "cancel", cancel)
+        done = desk.call(*command)
+    assert done.status == 3
+    assert "batches may be cancelled already" in done.err
+    assert server.log.batches.cancels == 1
+    assert "the batches have ended" in desk.call(*command).err
 
 
 def test_a_finished_run_is_translated_by_batch(desk: Any, server: ScriptedServer) -> None:
