@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -48,12 +49,14 @@ def is_public(address: str) -> bool:
 
 
 def fetch_image(url: str, *, most_bytes: int = MOST_BYTES, seconds: float = SECONDS) -> bytes:
-    """The bytes at `url`. Blocks; call it in a thread without an event loop.
+    """The bytes at `url`. Blocks. Raises ImageUnusable."""
 
-    Raises ImageUnusable.
-    """
-    try:
+    def fetch() -> bytes:
         return asyncio.run(_fetch(url, most_bytes=most_bytes, seconds=seconds))
+
+    try:
+        with ThreadPoolExecutor(1) as alone:  # the caller's thread may have a loop already
+            return alone.submit(fetch).result()
     except TimeoutError:
         raise ImageUnusable(f"{_shown(url)}: not fetched within {seconds:g} s") from None
     except (ClientError, OSError, ValueError) as error:

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from syphus.convert.sending import ImageEncoder
 from syphus.convert.unreadable import Unreadable, printable
-from syphus.core.errors import ImageUnusable, RetryableError
+from syphus.core.errors import ImageUnusable, PluginError, RetryableError
 from syphus.core.images import SentImage
 from syphus.core.records import Failure
 from syphus.pipeline.plugin_calls import sent_images_of
@@ -30,7 +30,7 @@ from syphus.plugins.dataset import find_file
 from syphus.prompting.image_tokens import count_image_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from syphus.convert.sending import Encoded
     from syphus.core.records import Query, Reply, Request
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 # "Image input requirements" in https://platform.openai.com/docs/guides/images-vision.
 MOST_IMAGES = 500
 _MOST_REMEMBERED = 32 << 20
+_MOST_AT_ONCE = 1 << 20
 _THREADS = 8
 _LONGEST_NAME = 200
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
@@ -80,14 +81,20 @@ class Vision:
 
         Raises ImageUnusable where an image is no longer the one that the request was made for.
         """
-        if all(image.digest in self._latest for image in request.images):
-            return self.fill(request)
-        query = self._spool.at(request.position)
-        return await asyncio.to_thread(self._fill, request, query)
+        contents = self._remembered(request)
+        if contents is None:
+            query = self._spool.at(request.position)
+            contents = await asyncio.to_thread(self._read_again, request, query)
+        if sum(map(len, contents.values())) > _MOST_AT_ONCE:
+            return await asyncio.to_thread(_with_contents, request, contents)
+        return _with_contents(request, contents)
 
     def fill(self, request: Request) -> Request:
         """As `filled`; blocks where an image isn't among the latest."""
-        return self._fill(request, self._spool.at(request.position))
+        contents = self._remembered(request)
+        if contents is None:
+            contents = self._read_again(request, self._spool.at(request.position))
+        return _with_contents(request, contents)
 
     def measure(self, query: Query) -> list[tuple[int, int] | str]:
         """Width and height of each image as it will be sent, or what is wrong with it.
@@ -135,24 +142,22 @@ class Vision:
         self._latest.add(image.digest, encoded.content)
         return image
 
-    def _fill(self, request: Request, query: Query) -> Request:
-        contents = {image.digest: self._latest.get(image.digest) for image in request.images}
-        if not all(contents.values()):
-            try:
-                encoded = self._encode(query)
-            except OSError as error:  # no image is to blame: too many open files, say
-                raise RetryableError(f"images can't be read: {error}") from error
-            contents |= {each.digest: each.content for each in encoded}
-        messages = request.messages
-        for image in request.images:
-            content = contents[image.digest]
-            if content is None:
-                raise ImageUnusable("an image has changed since its query was read; not sent")
-            data = b"data:image/jpeg;base64," + b2a_base64(content, newline=False)
-            # In a text the quotes would be escaped, so this stands nowhere but in a part.
-            marked = b'"url":"%s"' % image.address.encode()
-            messages = messages.replace(marked, b'"url":"%s"' % data)
-        return replace(request, messages=messages)
+    def _remembered(self, request: Request) -> dict[str, bytes] | None:
+        """The bytes of a request's images by their hashes, if all are among the latest."""
+        found = {image.digest: self._latest.get(image.digest) for image in request.images}
+        contents = {digest: content for digest, content in found.items() if content is not None}
+        return contents if len(contents) == len(found) else None
+
+    def _read_again(self, request: Request, query: Query) -> dict[str, bytes]:
+        try:
+            contents = {each.digest: each.content for each in self._encode(query)}
+        except PluginError as error:
+            raise ImageUnusable(str(error)) from error
+        except OSError as error:  # no image is to blame: too many open files, say
+            raise RetryableError(f"images can't be read: {error}") from error
+        if any(image.digest not in contents for image in request.images):
+            raise ImageUnusable("an image has changed since its query was read; not sent")
+        return contents
 
     def _encode(self, query: Query) -> list[Encoded]:
         sources = self._sources(query)
@@ -228,9 +233,6 @@ class _Latest:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._lock = Lock()
 
-    def __contains__(self, digest: str) -> bool:
-        return digest in self._kept
-
     def get(self, digest: str) -> bytes | None:
         with self._lock:
             return self._kept.get(digest)
@@ -245,6 +247,16 @@ class _Latest:
             while self._size > self._most:
                 _, oldest = self._kept.popitem(last=False)
                 self._size -= len(oldest)
+
+
+def _with_contents(request: Request, contents: Mapping[str, bytes]) -> Request:
+    messages = request.messages
+    for image in request.images:
+        data = b2a_base64(contents[image.digest], newline=False)
+        # In a text the quotes would be escaped, so this stands nowhere but in a part.
+        address = b'"url":"%s"' % image.address.encode()
+        messages = messages.replace(address, b'"url":"data:image/jpeg;base64,%s"' % data)
+    return replace(request, messages=messages)
 
 
 def _name(source: str | bytes, number: int) -> str:

@@ -200,6 +200,16 @@ def test_what_leads_inside_or_on_and_on_or_is_too_large_is_refused(
     assert "/a.jpg" not in site.asked
 
 
+def test_it_may_be_called_where_a_loop_runs() -> None:
+    """A batch's lines are written in the loop."""
+
+    async def main() -> None:
+        fetch_image("http://127.0.0.1/a.jpg")
+
+    with pytest.raises(ImageUnusable):
+        asyncio.run(main())
+
+
 def test_a_slow_server_is_left(site: Site) -> None:
     """The bound holds for all hops together."""
     with pytest.raises(ImageUnusable, match=r"not fetched within 0\.2 s"):
