@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import random
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import get_ident
@@ -18,9 +20,9 @@ pytest.importorskip("PIL")
 from PIL import Image
 
 from syphus import AbstractDataset, Syphus
-from syphus.core.errors import InputError
+from syphus.core.errors import ImageUnusable, InputError
 from syphus.core.records import Query
-from syphus.testing import Script, ScriptedServer
+from syphus.testing import Batches, Fault, Script, ScriptedServer
 
 Job = Any
 
@@ -259,3 +261,80 @@ def test_the_embedded_model_is_not_shown_images(album: Any, tmp_path: Path) -> N
     run = Syphus(dataset=album({"a": []}), output_dir=tmp_path / "o", backend="local")
     with pytest.raises(InputError, match="can't see"):
         run.preview()
+
+
+@pytest.mark.parametrize("remembered", [0, 32 << 20])
+def test_a_batch_is_taken_up_on_another_day_and_its_rest_sent_with_images(
+    job: Job,
+    album: Any,
+    seen: Seen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    remembered: int,
+) -> None:
+    """What is under way isn't sent again; a line that failed goes once more as it was."""
+    monkeypatch.setattr("syphus.pipeline.vision._MOST_REMEMBERED", remembered)
+    data = album({f"q{n}": [picture(tmp_path / f"{n}.jpg", seed=n)] for n in range(4)})
+    fault = Fault("server_error", containing="q2", per_query_at_most=1)
+    job.server.play(Script(answer=seen, batches=Batches(running=60), faults=[fault]))
+    log, batch = job.server.log, {"backend": "batch", "poll_seconds": 0.01}
+    run = job.syphus(data, **batch)
+
+    async def stopped() -> None:
+        running = asyncio.create_task(run.run())
+        while log.batches.creates < 1:  # noqa: ASYNC110 - the server runs in another thread
+            await asyncio.sleep(0.005)
+        run.stop()
+        await running
+
+    asyncio.run(stopped())
+    assert job.run(data, **batch).counts == (4, 0, 0)
+    assert [one.lines for one in log.batches.batches()] == [4, 1]
+    assert (log.images, len(set(seen.images()))) == (5, 4)
+
+
+@pytest.mark.parametrize("how", [{}, {"backend": "batch", "poll_seconds": 0.01}])
+def test_addresses_are_fetched_where_that_is_allowed(
+    job: Job,
+    album: Any,
+    seen: Seen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    how: dict[str, Any],
+) -> None:
+    """The bytes go, not the address; what can't be fetched fails its query."""
+    fetched: list[str] = []
+    content = picture(tmp_path / "a.jpg").read_bytes()
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        if "gone" in url:
+            raise ImageUnusable(f"{url}: HTTP 404")
+        return content
+
+    monkeypatch.setattr("syphus.backends.image_fetch.fetch_image", fetch)
+    data = album({"a": ["https://photos.example/a.jpg"], "b": ["https://photos.example/gone"]})
+    found = job.syphus(data, fetch_images=True).preview()
+    assert (found.images.count, found.images.largest, fetched) == (2, (768, 768), [])
+    assert job.run(data, fetch_images=True, **how).counts == (1, 0, 1)
+    assert sorted(fetched) == ["https://photos.example/a.jpg", "https://photos.example/gone"]
+    assert Image.open(io.BytesIO(seen.images()[0])).size == (640, 480)
+    (failed,) = job.read("error_messages.json")
+    assert "HTTP 404" in failed["error_message"]
+
+
+def test_a_plugin_that_gives_something_else_is_told(job: Job, album: Any) -> None:
+    """A wrong kind is the plugin's mistake, not the image's."""
+    with pytest.raises(InputError, match="sent_images gave int"):
+        job.run(album({"a": [7]}))
+
+
+def test_pillow_is_asked_for_where_it_is_missing(
+    job: Job, album: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line names the extra, before anything is sent."""
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(InputError, match=r"syphus-engine\[images\]"):
+        job.run(album({"a": []}))
