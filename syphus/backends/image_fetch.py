@@ -18,6 +18,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, T
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from syphus.core.errors import ImageUnusable
+from syphus.core.images import show_address
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,10 +59,10 @@ def fetch_image(url: str, *, most_bytes: int = MOST_BYTES, seconds: float = SECO
         with ThreadPoolExecutor(1) as alone:  # the caller's thread may have a loop already
             return alone.submit(fetch).result()
     except TimeoutError:
-        raise ImageUnusable(f"{_shown(url)}: not fetched within {seconds:g} s") from None
+        raise ImageUnusable(f"{show_address(url)}: not fetched within {seconds:g} s") from None
     except (ClientError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ImageUnusable(f"{_shown(url)}: can't be fetched: {reason}") from None
+        raise ImageUnusable(f"{show_address(url)}: can't be fetched: {reason}") from None
 
 
 async def _fetch(url: str, *, most_bytes: int, seconds: float) -> bytes:
@@ -83,14 +84,14 @@ async def _fetch(url: str, *, most_bytes: int, seconds: float) -> bytes:
                         url = urljoin(url, response.headers["Location"])
                         continue
                     if response.status != _GOOD:
-                        raise ImageUnusable(f"{_shown(url)}: HTTP {response.status}")
+                        raise ImageUnusable(f"{show_address(url)}: HTTP {response.status}")
                     content = bytearray()
                     async for chunk in response.content.iter_chunked(_CHUNK):
                         content += chunk
                         if len(content) > most_bytes:
-                            raise ImageUnusable(f"{_shown(url)}: has over {most_bytes} bytes")
+                            raise ImageUnusable(f"{show_address(url)}: has over {most_bytes} bytes")
                     return bytes(content)
-        raise ImageUnusable(f"{_shown(url)}: more than {_MOST_REDIRECTS} redirects")
+        raise ImageUnusable(f"{show_address(url)}: more than {_MOST_REDIRECTS} redirects")
 
 
 def check_address(url: str) -> None:
@@ -100,13 +101,13 @@ def check_address(url: str) -> None:
     """
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
-        raise ImageUnusable(f"{_shown(url)}: no address of the web")
+        raise ImageUnusable(f"{show_address(url)}: no address of the web")
     if parts.port not in _PORTS[parts.scheme]:
-        raise ImageUnusable(f"{_shown(url)}: port {parts.port} isn't that of the web")
+        raise ImageUnusable(f"{show_address(url)}: port {parts.port} isn't that of the web")
     host = parts.hostname
     looks_numeric = ":" in host or host.replace(".", "").isdigit() or host.startswith("0x")
     if looks_numeric and not is_public(host):
-        raise ImageUnusable(f"{_shown(url)}: {host} isn't a public address")
+        raise ImageUnusable(f"{show_address(url)}: {host} isn't a public address")
 
 
 class PublicResolver(AbstractResolver):
@@ -144,10 +145,3 @@ async def _look_up(host: str, port: int) -> list[tuple[Any, str]]:
     loop = asyncio.get_running_loop()
     infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [(family, str(address[0])) for family, _, _, _, address in infos]
-
-
-def _shown(url: str) -> str:
-    """The address without its query, which may hold a key, and without its user."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"[:200]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_LONGEST_SHOWN = 200
+_USER = re.compile(r"//[^/]*@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,12 @@ class SentImage:
     def address(self) -> str:
         """What stands in the messages in the place of its bytes."""
         return f"image:b2:{self.digest}"
+
+
+def show_address(address: str) -> str:
+    """An address to name in an error: on one line, without the user and the query, maybe keys."""
+    bare = _USER.sub("//", re.split(r"[?#]", address, maxsplit=1)[0])
+    return "".join(mark if mark.isprintable() else "?" for mark in bare)[:_LONGEST_SHOWN]
 
 
 def describe_images(images: Iterable[SentImage]) -> list[list[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from syphus.convert.unreadable import printable
 from syphus.core.records import Failure
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ImageTally:
         measured = self._vision.measure(query)
         wrong = [each for each in measured if isinstance(each, str)]
         if wrong:
-            self._leave_out(wrong[0])
+            self._leave_out(query, wrong[0])
             return None
         sizes = [each for each in measured if not isinstance(each, str)]
         self.count += len(sizes)
@@ -58,7 +59,7 @@ class ImageTally:
         self._vision.prepare([query])
         images = self._vision.take(query)
         if isinstance(images, Failure):
-            self.problems.append(f"{query.id}: {images.message}")
+            self.problems.append(f"{printable(query.id)}: {images.message}")
             return ()
         for image in images:
             self._encoded += 1
@@ -73,7 +74,7 @@ class ImageTally:
             return None
         return self._pixels * self._encoded_bytes / self._encoded_pixels / 1e6
 
-    def _leave_out(self, problem: str) -> None:
+    def _leave_out(self, query: Query, problem: str) -> None:
         self.unsendable += 1
         if len(self.problems) < _MOST_KEPT:
-            self.problems.append(problem)
+            self.problems.append(f"{printable(query.id)}: {problem}")

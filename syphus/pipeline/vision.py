@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import re
 from binascii import b2a_base64
 from collections import OrderedDict
@@ -23,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 from syphus.convert.sending import ImageEncoder
 from syphus.convert.unreadable import Unreadable, printable
 from syphus.core.errors import ImageUnusable, PluginError, RetryableError
-from syphus.core.images import SentImage
+from syphus.core.images import SentImage, show_address
 from syphus.core.records import Failure
 from syphus.pipeline.plugin_calls import sent_images_of
 from syphus.plugins.dataset import find_file
@@ -198,8 +197,7 @@ class Vision:
 
     def _fetch(self, address: str) -> bytes:
         if not self._may_fetch:
-            shown = printable(address.partition("?")[0])[:_LONGEST_NAME]
-            raise ImageUnusable(f"{shown}: not fetched; --fetch_images allows it")
+            raise ImageUnusable(f"{show_address(address)}: not fetched; --fetch_images allows it")
         from syphus.backends.image_fetch import fetch_image  # noqa: PLC0415 - only where allowed
 
         return fetch_image(address)
@@ -262,4 +260,6 @@ def _with_contents(request: Request, contents: Mapping[str, bytes]) -> Request:
 def _name(source: str | bytes, number: int) -> str:
     if isinstance(source, bytes):
         return f"image {number} (bytes)"
-    return printable(os.fspath(source))[:_LONGEST_NAME]
+    if _ADDRESS.match(source):
+        return show_address(source)
+    return printable(source)[:_LONGEST_NAME]

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from syphus.backends import image_fetch
-from syphus.backends.image_fetch import PublicResolver, check_address, fetch_image, is_public
+from syphus.backends.image_fetch import PublicResolver, fetch_image, is_public
 from syphus.core.errors import ImageUnusable
 
 PUBLIC = "93.184.215.14"
@@ -80,19 +80,25 @@ def test_addresses_of_the_internet_are_public(address: str) -> None:
         "ftp://example.com/a.jpg",
         "file:///etc/passwd",
         "http:///a.jpg",
+        "http://[bad/a.jpg",
+        "http://example.com:x/a.jpg",
     ],
 )
-def test_an_address_is_refused_before_anything_is_looked_up(url: str) -> None:
-    """Numbers in any spelling, users, other ports and other schemes."""
+def test_an_address_is_refused_before_anything_is_looked_up(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers in any spelling, users, other ports, other schemes, and what is no address."""
+    monkeypatch.setattr(image_fetch, "_look_up", None)
     with pytest.raises(ImageUnusable):
-        check_address(url)
+        fetch_image(url)
 
 
 def test_a_refusal_does_not_repeat_a_key() -> None:
     """The query and the user of an address may be secrets."""
     with pytest.raises(ImageUnusable) as refused:
-        check_address("http://user:key@127.0.0.1/a.jpg?token=key")
+        fetch_image("http://user:key@127.0.0.1/a.jpg?token=key\x1b")
     assert "key" not in str(refused.value)
+    assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize(
