@@ -13,6 +13,7 @@ from syphus.cli.cancel import cancel
 from syphus.cli.convert import convert
 from syphus.cli.datasets import datasets
 from syphus.cli.export import export
+from syphus.cli.report import report
 from syphus.cli.run import run
 from syphus.cli.status import status
 from syphus.cli.translate import translate
@@ -83,6 +84,7 @@ def make_app() -> typer.Typer:
     app.command()(cancel)
     app.command()(convert)
     app.command()(validate)
+    app.command()(report)
     return app
 
 
@@ -112,7 +114,9 @@ def _tell(error: BaseException, around: Surroundings) -> int:
     if isinstance(error, SyphusError):
         return _complain(error, WRONG_INPUT, around)
     if hasattr(error, "format_message"):
-        return _complain(error.format_message(), WRONG_INPUT, around)
+        # typer hands on what pydantic says of a choice, with pydantic's own beginning
+        said = str(error.format_message()).replace(": Value error, ", ": ")
+        return _complain(said, WRONG_INPUT, around)
     sys.stderr.write(around.secrets.hide("".join(traceback.format_exception(error))))
     return FAULT
 

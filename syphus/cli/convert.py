@@ -118,7 +118,12 @@ def _name_frames(instructions: Path, settings: ConvertSettings, observer: Observ
 
     clips = ClipFrames(log_of(settings), settings)
     for path in find_instructions(instructions, settings.short):
-        observer.notice(f"{path}: {name_frames(path, clips)} pairs now name frames")
+        count = name_frames(path, clips)
+        observer.notice(
+            f"{path}: {count} pairs now name frames"
+            if count
+            else f"{path}: stays as it was, no pair names a clip of this conversion"
+        )
 
 
 def _cores() -> int:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import sys
 
-_COMMANDS = ("run", "translate", "datasets", "status", "cancel", "export", "convert", "validate")
+_COMMANDS = (
+    "run",
+    "translate",
+    "datasets",
+    "status",
+    "cancel",
+    "export",
+    "convert",
+    "validate",
+    "report",
+)
 _TERMINAL = {"COLUMNS": "80", "TERM": "dumb"}
 _HEAD = """\
 # Commands

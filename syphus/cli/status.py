@@ -74,13 +74,17 @@ def _batches(run: Path) -> list[dict[str, Any]]:
     return [asdict(state) for state in read_states(run / "journal")]
 
 
-def _describe_batch(batch: dict[str, Any]) -> str:
+def _describe_batch(batch: dict[str, Any], *, has_price: bool) -> str:
     age = "not sent"
     if batch["created"] is not None:
         age = f"begun {timedelta(seconds=round(max(0.0, time.time() - batch['created'])))} ago"
     name = batch["remote_id"] or "no id yet"
-    is_known = batch["cost"] is not None
-    cost = f"${batch['cost']:.4f}" if is_known else f"at most ${batch['cost_at_most']:.4f}"
+    if batch["cost"] is not None:
+        cost = f"${batch['cost']:.4f}"
+    elif has_price or batch["cost_at_most"]:
+        cost = f"at most ${batch['cost_at_most']:.4f}"
+    else:
+        cost = "cost unknown"
     return (
         f"batch     {batch['name']} {batch['status']}: {batch['done']} done and "
         f"{batch['failed']} failed of {batch['lines']}, {age}, "
@@ -116,14 +120,19 @@ def _describe(facts: dict[str, Any]) -> str:
         f"valid     {at_least}{counts['valid']} ({counts['pairs']} pairs)",
         f"invalid   {at_least}{counts['invalid']}",
         f"failed    {at_least}{counts['failed']}",
+        *(
+            f"in {code}     {at_least}{count} pairs"
+            for code, count in counts.get("translated", {}).items()
+        ),
         f"tokens    {counts['prompt_tokens']} prompt, {counts['completion_tokens']} completion",
         f"cost      {cost}",
         f"seconds   {facts['seconds']}",
     ]
-    lines += map(_describe_batch, facts["batches"])
+    has_price = counts["cost"] is not None
+    lines += [_describe_batch(batch, has_price=has_price) for batch in facts["batches"]]
     lines += _describe_costs(facts["batches"])
     if facts["stopped_by"]:
         lines.append(f"stopped   {facts['stopped_by']}")
-    if facts["state"] != "finished":
+    if facts["state"] in ("stopped", "killed"):
         lines.append("resume    by the same command")
     return "\n".join(lines)

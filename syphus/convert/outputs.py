@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syphus.convert.log import Done, read_log
-from syphus.convert.shards import write_shard
+from syphus.convert.parquet_shards import write_shard
 from syphus.convert.spool import segment_numbers, segment_path
 from syphus.core.durable import json_list, sync_folder
 

@@ -122,7 +122,10 @@ def _from_environment(settings: Settings, env: Mapping[str, str]) -> tuple[Deplo
     key = _first(env, "OPENAI_API_KEY")
     url = _checked_url(base_url or OPENAI_URL, "--base_url")
     if key is None and _wants_key(url):
-        raise SettingsError(f"{hide_in_url(url)} wants a key: set OPENAI_API_KEY")
+        raise SettingsError(
+            f"{hide_in_url(url)} wants a key: set OPENAI_API_KEY, or --base_url for another "
+            "endpoint"
+        )
     if model is None and url.startswith(OPENAI_URL):
         model = DEFAULT_OPENAI_MODEL
     return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -27,6 +28,8 @@ _NESTED = 3
 # "EMPTY", "lm-studio" or "not-needed" stand where a server asks for no key.
 _PLACEHOLDER = re.compile(r"[A-Z]?[a-z_-]*|[A-Z_-]*")
 _SECRET_NAME = re.compile(r"key|token|secret|passw|pwd|code|sig|auth|credential", re.IGNORECASE)
+# Every shell exports these two, and they match "pwd".
+_FOLDER_NAMES = frozenset({"PWD", "OLDPWD"})
 _PROXY_NAME = re.compile(r"_proxy$", re.IGNORECASE)
 # Providers echo the key that they refuse, whole or with its middle starred out.
 _LOOKS_SECRET = re.compile(
@@ -108,12 +111,25 @@ def secrets_in_url(url: str) -> Iterator[str]:
 
 
 def secrets_in_environment(env: Mapping[str, str]) -> Iterator[str]:
-    """The values of variables that are named like secrets, and the passwords of proxies."""
+    """The values of variables that are named like secrets, and the passwords of proxies.
+
+    Paths aren't secrets, though SSH_AUTH_SOCK or VSCODE_GIT_ASKPASS_MAIN holds one: were they, the
+    home folder would be hidden in every message.
+    """
     for name, value in env.items():
         if _PROXY_NAME.search(name) or "://" in value:
             yield from secrets_in_url(value if "://" in value else f"http://{value}")
-        elif _SECRET_NAME.search(name):
+        elif (
+            name not in _FOLDER_NAMES and _SECRET_NAME.search(name) and not _is_path(value.strip())
+        ):
             yield value.strip()
+
+
+def _is_path(value: str) -> bool:
+    try:
+        return Path(value).is_absolute() and Path(value).exists()
+    except (OSError, ValueError):  # too long, or not to be looked at
+        return False
 
 
 def _escaped(secret: str) -> Iterator[str]:

@@ -54,24 +54,16 @@ class MimicitWriter:
         """Adds the pairs of the next query, each with the names of those it is related to."""
         first = self.count + 1
         numbers = range(first, first + len(pairs))
-        names = _Names(self._short)
-        each = zip(numbers, pairs, self._relations.related(facts, numbers), strict=True)
-        for number, pair, found in each:
-            related = [names[other] for other in found]
-            name = names[number]
+        own = [pair_id(self._short, number) for number in numbers]
+        names = dict(zip(numbers, own, strict=True))
+        each = zip(own, pairs, self._relations.related(facts, numbers), strict=True)
+        for name, pair, found in each:
+            related = [
+                names.get(other) or names.setdefault(other, pair_id(self._short, other))
+                for other in found
+            ]
             self._instructions.write(name, pair.question, pair.answer, facts.image_ids, related)
             self._train.add(name, related)
-
-
-class _Names(dict[int, str]):
-    """The ids of pairs by number: each is written once, though its neighbours all name it."""
-
-    def __init__(self, short: str) -> None:
-        self._short = short
-
-    def __missing__(self, number: int) -> str:
-        self[number] = name = pair_id(self._short, number)
-        return name
 
 
 @contextmanager

@@ -27,6 +27,8 @@ _TABLE_BYTES = 1 << 25
 
 def nearest(numbers: Sequence[int], at: int) -> list[int]:
     """The up to `MOST_RELATED` numbers nearest to the one at index `at`, which is left out."""
+    if len(numbers) <= MOST_RELATED:
+        return [*numbers[:at], *numbers[at + 1 :]]
     start = max(0, min(at - MOST_RELATED // 2, len(numbers) - MOST_RELATED - 1))
     return [*numbers[start:at], *numbers[at + 1 : start + MOST_RELATED + 1]]
 
@@ -48,7 +50,8 @@ class EachAlone:
     def related(self, facts: QueryFacts, numbers: range) -> Iterable[Sequence[int]]:
         """The query's other pairs."""
         del facts
-        return (nearest(numbers, at) for at in range(len(numbers)))
+        every = list(numbers)
+        return [nearest(every, at) for at in range(len(every))]
 
 
 class PreviousTurns:

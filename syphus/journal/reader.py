@@ -1,4 +1,7 @@
-"""Reads a journal back: as a stream to resume, by offset to write the outputs."""
+"""Reads a journal back: as a stream to resume, by offset to write the outputs.
+
+A torn last line is found here; the writer cuts it off.
+"""
 
 from __future__ import annotations
 

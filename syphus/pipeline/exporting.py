@@ -63,21 +63,21 @@ def export_run(
     where something else stands in `folder`; JournalInUse where a process works on the run;
     StoppedEarly where the disk refuses the files.
     """
-    _read_facts(run)
+    read_facts(run)
     if licence is not None and form != "hf":
         raise SettingsError("--license: only --format hf has a data card that names it")
     if licence is not None and not _LICENCE.fullmatch(licence):
         raise SettingsError(f"--license {licence}: give an identifier such as cc-by-nc-4.0")
     with ExitStack() as stack:
-        _hold(run, stack)
-        facts = _read_facts(run)
+        hold_run(run, stack)
+        facts = read_facts(run)
         _check_finished(run, facts)
         found = _find_editions(run, facts)
         editions = [each for each in found if any(True for _ in each.pairs())]
         if not editions:
             raise SettingsError(f"{run} holds no pairs: there is nothing to export")
         write = _writer(form, facts, licence or UNKNOWN_LICENCE)
-        target = _named(folder) if folder else _beside(run, form)
+        target = name_folder(folder) if folder else _beside(run, form)
         mark = {"format": form, "name": facts["name"], "version": facts["dataset_version"]}
         try:
             with replacing_folder(target, mark=_MARK, facts=mark) as new:
@@ -91,16 +91,16 @@ def export_run(
 
 def _beside(run: Path, form: Format) -> Path:
     """Not in the run's folder: whatever reads that finds the run's own files and no others."""
-    named = _named(run)
+    named = name_folder(run)
     return named.with_name(f"{named.name}_{form}")
 
 
-def _named(folder: Path) -> Path:
+def name_folder(folder: Path) -> Path:
     """`.` and `..` by their names, for a folder is replaced under its name."""
     return folder.resolve() if folder.name in {"", ".."} else folder
 
 
-def _hold(run: Path, stack: ExitStack) -> None:
+def hold_run(run: Path, stack: ExitStack) -> None:
     """Keeps other processes from the run; one without a journal, or read-only, is still anyway."""
     try:
         stack.enter_context(run_lock(run / "journal"))
@@ -111,7 +111,11 @@ def _hold(run: Path, stack: ExitStack) -> None:
             raise
 
 
-def _read_facts(run: Path) -> dict[str, Any]:
+def read_facts(run: Path) -> dict[str, Any]:
+    """What `run.json` says, with a name and languages that files can be looked for by.
+
+    Raises SettingsError where the folder is no run's.
+    """
     facts = read_run_file(run)
     if not facts:
         raise SettingsError(f"{run} is no run's folder: it has no run.json")

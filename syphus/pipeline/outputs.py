@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from syphus.core.errors import SyphusError
 from syphus.core.records import Pair, QuestionAnswer
 from syphus.export.instructions import InstructionsMeta, read_instructions
 from syphus.export.mimicit import instructions_path, mimicit_files, write_mimicit
 from syphus.export.numbering import QueryFacts, number_pairs
 from syphus.export.results import VALID, Answered, ResultCounts, write_results
-from syphus.export.summary import RunSummary, write_summary
+from syphus.export.run_meta import RunSummary, write_summary
 from syphus.export.translated import PairTranslations, translated_path, write_translated
 from syphus.pipeline.generation import (
     NOTHING_TO_ASK,
@@ -66,11 +67,13 @@ class Outputs:
         self._translating = translating
         self._left_out = left_out
         self._reader = reader
+        self._emptied: set[str] = set()
         self._sieve: Sieve | None = None
 
     def write(self, *, time: str) -> ResultCounts:
         """Writes the result lists and the MIMIC-IT files; `time` stands in their head."""
         self._spool.finish()
+        self._remove_empty()
         write_skipped(self._folder, self._plan.source.skips, secrets=self._plan.secrets)
         meta = InstructionsMeta(
             version=self._plan.settings.dataset_version, time=time, author=AUTHOR
@@ -115,6 +118,15 @@ class Outputs:
             relations=relations_of(self._dataset, valid, self._facts),
         )
         return counts
+
+    def _remove_empty(self) -> None:
+        """Removes files of earlier languages that hold no pair, as a run without replies leaves."""
+        for code in self._stale:
+            path = translated_path(self._folder, self._dataset.short, code)
+            with suppress(SyphusError):  # a broken file isn't ours to judge
+                if next(iter(read_instructions(path)), None) is None:
+                    path.unlink(missing_ok=True)
+                    self._emptied.add(code)
 
     def _write_translated(self, meta: InstructionsMeta) -> None:
         if self._translating is not None:
@@ -172,7 +184,8 @@ class Outputs:
     @property
     def _stale(self) -> list[str]:
         """The languages whose files are those of an earlier run."""
-        return [code for code in self._left_out if code not in self._rewritten]
+        gone = {*self._rewritten, *self._emptied}
+        return [code for code in self._left_out if code not in gone]
 
     def write_summary(
         self, now: Snapshot, written: ResultCounts, *, seconds: float, spent: Spent

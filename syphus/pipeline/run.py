@@ -186,7 +186,12 @@ class Run:
             what = "outcomes" if stage == "generate" else "translations"
             tell_what_was_found(journal.index, what=what, observer=self._observer)
             self._spent.add_index(journal.index, deployments, models=models)
-        self._priced = self._spent.cost > 0 or any(each.rates for each in deployments)
+        all_known = bool(self._spent.prompt_tokens) and not self._spent.unpriced
+        self._priced = (
+            self._spent.cost > 0
+            or any(each.rates for each in deployments)
+            or (self._plan.keeps_answers and all_known)
+        )
         tell_the_price(self._spent, has_price=self._priced, observer=self._observer)
 
     def _make_translating(

@@ -169,11 +169,12 @@ def _unknown(name: str, root: Path) -> str:
             for class_name in _public_classes(path)
         ]
         names.extend(_entry_points())
-        near = _nearest(name, names)
+        near, more = _nearest(name, names), len(names) - _LISTED
         known = (
             f"did you mean {' or '.join(near)}?"
             if near
             else f"known: {', '.join(names[:_LISTED]) or 'none'}"
+            + (f" and {more} more (`syphus datasets` lists them)" if more > 0 else "")
         )
     return (
         f"unknown dataset {name!r}: a name is Class.file, for a class in {_FOLDER}/file.py, or one "

@@ -88,6 +88,11 @@ def test_instructions_get_the_frames_of_their_clips(desk: Any) -> None:
     named = desk.read("run/TVC_instructions.json")["data"]["TVC_INS_1"]["image_ids"]
     assert named == list(desk.read("output/TVC.json"))
     assert len(named) == 2
+    assert "1 pairs now name frames" in done.err
+    entry["image_ids"] = ["TVC_IMG_another_clip"]
+    desk.write("run/TVC_instructions.json", {"meta": {}, "data": {"TVC_INS_1": entry}})
+    done = desk.call("convert", *flags)
+    assert "stays as it was, no pair names a clip of this conversion" in done.err
 
 
 @pytest.mark.parametrize(

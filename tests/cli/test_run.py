@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +262,26 @@ def test_the_real_spot_the_difference_file(
     data = orjson.loads((out / "SD_instructions.json").read_bytes())["data"]
     assert len(data) == 3 * 1628
     assert all(re.fullmatch(r"SD_IMG_\d{5,}_1", entry["image_ids"][0]) for entry in data.values())
+
+
+def test_a_python_without_the_packages_is_told_in_a_line() -> None:
+    """Outside the environment `main.py` names the one that `make demo` made; exit status 2."""
+    command = [sys.executable, "-S", str(ROOT / "main.py"), *NAME]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert ".venv/bin/activate" in done.stderr
+
+
+def test_written_anew_what_cost_nothing_still_costs_nothing(
+    desk: Any, server: ScriptedServer
+) -> None:
+    """`--reparse` asks nobody and knows no price; what the replies cost stands in the journal."""
+    entry = f'[[deployments]]\nbase_url = "{server.base_url}"\nmodel = "m"\n'
+    desk.write("d.toml", entry + "price = { prompt = 0.0, completion = 0.0 }\n")
+    assert desk.call("run", *NAME, "--config", "d.toml").status == 0
+    assert desk.read(f"{FOLDER}/meta.json")["cost"] == 0.0
+    done = desk.call("run", *NAME, "--reparse")
+    assert done.status == 0, done.err
+    assert "cost      $0.0000\n" in done.out
+    assert desk.read(f"{FOLDER}/meta.json")["cost"] == 0.0

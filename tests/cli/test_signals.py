@@ -290,7 +290,8 @@ def test_one_signal_while_translating(place: Place, number: signal.Signals) -> N
     assert len(german) == len(translations(place))
     pairs = orjson.loads((place.folder / "PH_instructions.json").read_bytes())["data"]
     left = 2 * (len(pairs) - len(german))
-    assert f"{left} translations are still to be asked for: the same command does that" in err
+    said = f"{left} translations are still to be asked for: the same command does that"
+    assert (said in err) == (left > 0)
     assert "--redo" not in err
     assert place.run().exit_status == 0
     assert place.seen() == Counter(UNITS)

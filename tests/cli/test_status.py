@@ -45,6 +45,21 @@ def test_the_status_of_a_finished_run(desk: Any, server: ScriptedServer) -> None
     assert counts["prompt_tokens"] == desk.read("out/meta.json")["prompt_tokens"]
 
 
+def test_the_status_tells_how_much_is_translated(desk: Any) -> None:
+    """A line a language, also for one that lacks all: a run may be finished without them."""
+    desk.photos(1)
+    with ScriptedServer() as server:
+        assert desk.call("run", *NAME, *reach(server)).status == 0
+    facts = desk.read("out/run.json")
+    facts["counts"]["translated"] = {"zh": 3, "de": 0}
+    desk.write("out/run.json", facts)
+    shown = desk.call("status", "out").out
+    assert "in zh     3 pairs\nin de     0 pairs\ntokens" in shown
+    facts["state"] = "running"
+    desk.write("out/run.json", facts)
+    assert "in zh     at least 3 pairs\n" in desk.call("status", "out").out
+
+
 def test_the_status_of_a_stopped_run(desk: Any, server: ScriptedServer) -> None:
     """It says why the run stopped, how far it came, and how to go on."""
     server.play(Script(faults=[Fault("insufficient_quota", after=2)]))
@@ -67,6 +82,7 @@ def test_the_status_of_a_running_and_of_a_killed_run(desk: Any, server: Scripted
         while server.log.in_flight < 5 and time.monotonic() < until:
             time.sleep(0.01)
         assert json.loads(desk.call("status", "out", "--json").out)["state"] == "running"
+        assert "same command" not in desk.call("status", "out").out
         process.send_signal(signal.SIGKILL)
         process.wait()
     done = desk.call("status", "out")

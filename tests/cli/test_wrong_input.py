@@ -270,3 +270,12 @@ def test_a_process_that_is_refused(
     line = refused(desk.main(*arguments, "--base_url", server.base_url, "--model", "m"))
     assert expected in line
     assert not list(desk.root.glob("output_*"))
+
+
+def test_a_choice_that_is_none_is_told_plainly(desk: Any) -> None:
+    """The choices there are, and no word of the library that compared them."""
+    done = desk.call("run", "--name", "Photos.photos", "--redo", "faild")
+    assert done.err == (
+        "syphus: Invalid value for '--redo': 'faild' is not one of 'failed', 'truncated', "
+        "'invalid'.\n"
+    )

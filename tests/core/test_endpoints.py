@@ -252,7 +252,7 @@ def test_what_azure_lacks_is_named(missing: str, named: str) -> None:
 def test_what_open_ai_lacks_is_named() -> None:
     """OpenAI's own address wants a key, however it was arrived at."""
     assert "OPENAI_API_KEY" in refusal({"OPENAI_API_TYPE": "open_ai"})
-    assert "OPENAI_API_KEY" in refusal({}, backend="openai")
+    assert "OPENAI_API_KEY, or --base_url" in refusal({}, backend="openai")
     assert "OPENAI_API_KEY" in refusal({}, base_url="https://api.openai.com/v1")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -116,3 +117,17 @@ def test_credentials_in_the_environment() -> None:
     found = set(secrets_in_environment(env))
     assert {KEY, "t-1", "proxy-pass", "other-pass"} <= found
     assert not {"/home/me", "gpt-4o"} & found
+
+
+def test_folders_in_the_environment_are_no_credentials(tmp_path: Path) -> None:
+    """PWD is a folder in every shell, maybe one that is gone; a path that is there is a path."""
+    key = tmp_path / "AuthKey"
+    key.write_text("")
+    env = {
+        "PWD": "/home/researcher/gone",
+        "OLDPWD": "/home/researcher/gone/too",
+        "SSH_AUTH_SOCK": str(key),
+        "DB_PWD": "/looks/like/a/path/but/is/none",
+        "LONG_TOKEN": "/" + "x" * 5000,
+    }
+    assert set(secrets_in_environment(env)) == {env["DB_PWD"], env["LONG_TOKEN"]}

@@ -12,7 +12,7 @@ import pytest
 
 from syphus.core.deployments import Deployment
 from syphus.core.languages import TARGETS
-from syphus.testing import Script, draw_answer
+from syphus.testing import Fault, Script, draw_answer
 from syphus.testing.translating import read_translation_request
 
 CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
@@ -152,6 +152,21 @@ def test_a_language_that_the_journal_knows_nothing_of_stays_as_it_was(
     again = job.run(photos(3), languages="ar")
     assert file.read_bytes() == before
     assert "PH_instructions_de.json" in again.said
+
+
+def test_an_empty_file_of_another_language_goes_and_is_not_told(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A run that got no reply leaves files without pairs; the next one isn't troubled by them."""
+    job.server.play(Script(faults=[Fault("insufficient_quota")]))
+    job.run(photos(2), languages="de,ar")
+    assert job.read("PH_instructions_de.json")["data"] == {}
+    job.server.play(Script())
+    sitting = job.run(photos(2), languages="ar")
+    assert "left as they were" not in sitting.said
+    assert job.read("meta.json")["languages_of_an_earlier_run"] == []
+    assert not (job.folder / "PH_instructions_de.json").exists()
+    assert job.read("PH_instructions_ar.json")["data"]
 
 
 def test_text_is_stored_in_nfc(job: Any, photos: Callable[..., Any]) -> None:

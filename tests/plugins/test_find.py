@@ -98,6 +98,15 @@ def test_unknown_name_near_nothing(workshop: Workshop, refusal: Callable[..., st
     assert "known: Photos.harbour" in refusal(workshop.find, "Xyzzy.quux")
 
 
+def test_a_list_that_is_cut_says_so(workshop: Workshop, refusal: Callable[..., str]) -> None:
+    """Of many data sets ten are listed; how many more there are is said, and who lists them."""
+    for at in range(11):
+        workshop.write(f"datasets/harbour{at}.py", PHOTOS)
+    message = refusal(workshop.find, "Xyzzy.quux")
+    assert message.count("Photos.harbour") == 10
+    assert message.endswith(" and 1 more (`syphus datasets` lists them)")
+
+
 def test_no_datasets_folder(workshop: Workshop, refusal: Callable[..., str]) -> None:
     """A missing folder is named."""
     (workshop.root / "datasets").rmdir()

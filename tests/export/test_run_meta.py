@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from syphus.export.summary import RunSummary, write_summary
+from syphus.export.run_meta import RunSummary, write_summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

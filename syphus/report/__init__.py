@@ -1,0 +1,1 @@
+"""What a run's data look like: counts of its texts, and one page of pictures."""
