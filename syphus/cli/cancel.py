@@ -13,7 +13,7 @@ from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     Config,
     PollSeconds,
 )
-from syphus.core.errors import SettingsError
+from syphus.core.errors import SettingsError, StoppedEarly
 
 
 def cancel(
@@ -45,7 +45,12 @@ def cancel(
     secrets = Secrets(find_secrets(settings, env))
     console = Console(progress=False, secrets=secrets)
     first = choose_deployments(settings, env)[0]
-    count = asyncio.run(cancel_batches(settings, first, console))
+    try:
+        count = asyncio.run(cancel_batches(settings, first, console))
+    except KeyboardInterrupt:
+        raise StoppedEarly(
+            "interrupted: batches may be cancelled already; the same command goes on from here"
+        ) from None
     console.notice(f"the batches have ended; {count} replies of theirs were kept")
     plan = make_plan(load_settings({**kept, "reparse": True}), root=context.obj.root, env=env)
     return run_plan(plan, plan.settings, progress=False)

@@ -74,14 +74,27 @@ class BatchState:
     cost: float | None = None
 
 
+_UNSENT = frozenset({"filling", "queued", "uploading", "uploaded"})
 # The endpoint's words, and "lost" for a batch that it has forgotten.
 _ENDED = frozenset({"completed", "expired", "cancelled", "failed", "lost"})
 
 
+def count_unsent(states: Sequence[BatchState]) -> int:
+    """How many lines are in batches that nobody has tried to create yet."""
+    unsent = (state for state in states if state.remote_id is None and state.status in _UNSENT)
+    return sum(state.lines for state in unsent)
+
+
 def count_batches(states: Sequence[BatchState]) -> BatchCounts:
     """How far the batches of a run are."""
-    ended = [state for state in states if state.status in _ENDED]
-    under_way = [state for state in states if state.remote_id and state.status not in _ENDED]
+    # What was lost with its files stands behind the endpoint's word.
+    has_ended = [state.status.partition(",")[0] in _ENDED for state in states]
+    ended = [state for state, is_over in zip(states, has_ended, strict=True) if is_over]
+    under_way = [
+        state
+        for state, is_over in zip(states, has_ended, strict=True)
+        if state.remote_id and not is_over
+    ]
     return BatchCounts(
         to_send=len(states) - len(ended) - len(under_way),
         under_way=len(under_way),

@@ -13,7 +13,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from syphus.core.batches import BatchLine
+from syphus.core.batches import BatchLine, count_unsent
 from syphus.core.errors import BadRequest, ImageUnusable, RequestError, RetryableError, StoppedEarly
 from syphus.engine.batch_earlier import Earlier, EarlierTranslations, placed
 from syphus.engine.batch_filing import Filing, with_cost
@@ -142,9 +142,10 @@ class BatchEngine:
                 f"{self._earlier.unclaimed} requests in earlier batches are not asked for now: the "
                 "settings have changed. They go on; the next sitting looks for them again"
             )
-        if self.stopped_by is not None and self._in_chunks:
+        sent = self._in_chunks - count_unsent(self._backend.states())
+        if self.stopped_by is not None and sent > 0:
             self._on_notice(
-                f"{self._in_chunks} requests are in batches. What is sent goes on at the endpoint "
+                f"{sent} requests are in batches. What is sent goes on at the endpoint "
                 "and is paid for; the same command fetches it, on any day before the files expire"
             )
 

@@ -182,9 +182,10 @@ class Run:
         *,
         models: Mapping[str, str],
     ) -> None:
+        by_batches = self._plan.settings.backend == "batch"
         for stage, journal in journals.items():
             what = "outcomes" if stage == "generate" else "translations"
-            tell_what_was_found(journal.index, what=what, observer=self._observer)
+            tell_what_was_found(journal.index, self._observer, what=what, by_batches=by_batches)
             self._spent.add_index(journal.index, deployments, models=models)
         all_known = bool(self._spent.prompt_tokens) and not self._spent.unpriced
         self._priced = (
@@ -287,8 +288,8 @@ class Run:
             written = await asyncio.to_thread(outputs.write, time=facts.started)
         except (InputError, OSError) as error:
             raise StoppedEarly(
-                f"the files can't be written: {error}. Every reply is in the journal; mend this, "
-                "and the same command writes them"
+                f"the files can't be written: {error}. The journal keeps what it holds; mend "
+                "this, and the same command writes them"
             ) from error
         snapshot = self.snapshot()
         stopped_by = self._reason_to_go_on(snapshot)

@@ -186,14 +186,18 @@ def models_of(earlier: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def tell_what_was_found(index: JournalIndex, *, what: str, observer: Observer) -> None:
+def tell_what_was_found(
+    index: JournalIndex, observer: Observer, *, what: str, by_batches: bool
+) -> None:
     """Says what a stage's journal holds of earlier sittings; nothing where it is empty."""
     if index.outcomes:
         observer.notice(f"the journal holds {len(index.outcomes)} {what}")
     if index.open_sends:
+        # A batch may still bring the reply: a line is journalled as sent when it has come back.
+        then = "what no batch brings is sent again" if by_batches else "are sent again"
         observer.notice(
             f"requests that were sent and have no reply: {len(index.open_sends)}; they may have "
-            "been billed and are sent again"
+            f"been billed and {then}"
         )
     if index.torn_bytes:
         observer.notice(f"{index.torn_bytes} bytes of an unfinished line were cut off")

@@ -78,6 +78,22 @@ def test_a_deleted_output_file_is_told_as_paid_and_lost(
     assert state.status == "expired, output lost"
 
 
+def test_what_a_deleted_file_held_is_not_overstated(batch_kit: Any, tmp_path: Path) -> None:
+    """No answers are told as paid where the endpoint counted none, no dollars without a price."""
+    nothing = BatchEnding("cancelled", done=0.0, output="gone")
+    with ScriptedServer(_script(endings=[nothing])) as server:
+        outcomes, notices = batch_kit.run(server, tmp_path / "none", batch_kit.lines(4))
+    assert not any(outcome.error.maybe_billed for outcome in outcomes.values())
+    (told,) = [notice for notice in notices if "deleted at the endpoint" in notice]
+    assert "paid" not in told
+    lines = [replace(line, most_cost=0.0) for line in batch_kit.lines(4)]
+    with ScriptedServer(_script(endings=[BatchEnding(output="gone")])) as server:
+        _, notices = batch_kit.run(server, tmp_path / "unpriced", lines)
+    (told,) = [notice for notice in notices if "paid and lost" in notice]
+    assert "4 answers" in told
+    assert "$" not in told
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_page_in_place_of_a_file_is_never_taken_for_it(
     batch_kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dialect: str

@@ -70,6 +70,7 @@ def test_an_interrupted_run_says_that_batches_go_on(desk: Any, server: ScriptedS
     assert "of 5" in line
     assert "ago" in line
     assert "cost unknown" in line
+    assert "$" not in line
     (batch,) = json.loads(desk.call("status", "out", "--json").out)["batches"]
     assert batch["remote_id"] == server.log.batches.batches()[0].id
     again = desk.call("run", *NAME, *reach(server), 0.01, *FOLDER)

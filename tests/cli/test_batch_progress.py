@@ -54,8 +54,9 @@ def test_batches_are_counted_by_where_they_stand() -> None:
     states = [state("completed", done=38, failed=2), state("expired", done=10), state("lost")]
     states += [state("in_progress", done=7), state("validating")]
     states += [state("queued", sent=False), state("filling", sent=False)]
+    states += [state("completed, output lost", done=5)]
     assert count_batches(states) == BatchCounts(
-        to_send=2, under_way=2, ended=3, lines=280, answered=57
+        to_send=2, under_way=2, ended=4, lines=320, answered=62
     )
 
 

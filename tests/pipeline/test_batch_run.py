@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from syphus import Syphus
+from syphus.backends.batch.batch import BatchApi
 from syphus.core.errors import SettingsError
 from syphus.core.events import BatchCounts
 from syphus.pipeline.batches import cancel_batches
@@ -296,6 +297,43 @@ def test_a_cancelled_run_keeps_what_its_batches_have_done(
     rest = job.run(photos(40))
     assert rest.counts == (40, 0, 0)
     assert rest.requests == 40 - kept
+
+
+def test_a_run_that_sent_nothing_tells_of_no_batch(job: Any, photos: Callable[..., Any]) -> None:
+    """With a key that is refused nothing is at the endpoint, and nothing will be paid for."""
+    job.server.play(Script(api_keys=["another"]))
+    sitting = job.run(photos(20), **BATCH)
+    assert sitting.outcome.exit_status == 3
+    assert job.server.log.batches.creates == 0
+    assert "requests are in batches" not in sitting.said
+
+
+def test_a_line_journalled_as_sent_is_not_told_to_be_sent_again(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A kill between two lines of the journal asks nothing: the batch brings the reply again."""
+    place = job.folder / "journal"
+    real = BatchApi.durable
+    copies: dict[Path, bytes] = {}
+
+    def durable(self: BatchApi, batch: str, *, cost: float | None = None) -> None:
+        for path in place.rglob("*"):
+            if path.is_file():
+                copies.setdefault(path, path.read_bytes())
+        real(self, batch, cost=cost)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BatchApi, "durable", durable)
+        job.run(photos(4), **BATCH)
+    for path, content in copies.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    journal = place / "generate.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+    again = job.run(photos(4), **BATCH)
+    assert again.counts == (4, 0, 0)
+    assert "sent and have no reply: 1; they may have been billed and what no batch" in again.said
+    assert created(job.server) == [4]
 
 
 def test_each_run_has_custom_ids_of_its_own(job: Any, photos: Callable[..., Any]) -> None:

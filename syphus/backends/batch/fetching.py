@@ -124,13 +124,12 @@ class Fetching:
     def _tell_gone(self, chunk: Chunk, gone: list[str]) -> None:
         files = " and ".join(gone)
         said = f"batch {chunk.name}: its {files} file was deleted at the endpoint before it came"
-        if "output" in gone:
-            count = min(chunk.done or chunk.lines, chunk.lines)
+        count = min(chunk.done if chunk.counted else chunk.lines, chunk.lines)
+        if "output" in gone and count:
             cost = chunk.most_cost * count / chunk.lines
-            said += (
-                f"; {count} answers are paid and lost, ${cost:.2f} at most. They are asked again, "
-                "and --budget counts both"
-            )
+            price = f", ${cost:.2f} at most" if cost else ""
+            counted = ", and --budget counts both" if cost else ""
+            said += f"; {count} answers are paid and lost{price}. They are asked again{counted}"
         self.on_notice(said)
 
     def _count(self, what: str, chunk: Chunk) -> int:
