@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from syphus.core.durable import dump
 
 if TYPE_CHECKING:
+    from syphus.pipeline.image_tally import ImageTally
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.preview import Preview
 
@@ -30,6 +31,8 @@ def show_preview(plan: Plan) -> None:
     if found.skips.count:
         lines.append(f"left out    {found.skips.count} items")
         lines += [f"            {item}" for item in found.skips.kept[:_MOST_SHOWN]]
+    if found.images is not None:
+        lines += _describe_images(found.images)
     if found.empty:
         lines.append(f"not asked   {found.empty} without a text")
     if found.repeated or found.renamed:
@@ -51,6 +54,18 @@ def show_preview(plan: Plan) -> None:
         f"            tokens {kind} for {found.model or 'an unknown model'}; nothing was sent",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _describe_images(images: ImageTally) -> list[str]:
+    width, height = images.largest
+    size = "" if images.megabytes is None else f", about {images.megabytes:.1f} MB in all"
+    lines = [
+        f"images      {images.count}, at most {width}x{height} as they are sent{size}",
+        f"            {images.tokens} tokens by OpenAI's formulas, part of the prompt",
+    ]
+    if images.unsendable:
+        lines.append(f"not asked   {images.unsendable} whose images can't be sent")
+    return lines + [f"            {problem}" for problem in images.problems]
 
 
 def _describe_translation(found: Preview) -> list[str]:

@@ -58,6 +58,14 @@ PersonalData: TypeAlias = Annotated[
     bool | None,
     typer.Option("--personal_data", help="Mail addresses, telephone numbers etc. are faults."),
 ]
+ImageSide: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--image_side", help="Longest side of an image that is sent, in pixels. [768]"),
+]
+FetchImages: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--fetch_images", help="Fetch images whose public address the data names."),
+]
 GlossaryFile: TypeAlias = Annotated[
     Path | None, typer.Option("--glossary", help="Terms and their forms, for translation.")
 ]

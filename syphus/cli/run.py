@@ -14,7 +14,9 @@ from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     BatchFallbackBelow,
     Config,
     EnqueuedTokens,
+    FetchImages,
     GlossaryFile,
+    ImageSide,
     Money,
     NoProgress,
     NumThreads,
@@ -101,6 +103,8 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     glossary: GlossaryFile = None,
     quality: QualityMode = None,
     personal_data: PersonalData = None,
+    image_side: ImageSide = None,
+    fetch_images: FetchImages = None,
     reparse: Annotated[
         bool | None, typer.Option("--reparse", help="Write the files anew; send nothing.")
     ] = None,

@@ -59,9 +59,8 @@ def convert_still(content: IO[bytes], settings: ConvertSettings, gate: PixelGate
     """
     from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - an extra
 
-    known = [each for each in _READ if each in Image.OPEN]
     try:
-        image = Image.open(content, formats=known)
+        image = Image.open(content, formats=known_formats())
     except UnidentifiedImageError:
         raise Unreadable("is no image of a known format") from None
     with image:
@@ -85,7 +84,7 @@ def encode_image(image: Image, settings: ConvertSettings) -> bytes:
     """A loaded image as the bytes of a file."""
     from PIL.Image import Resampling  # noqa: PLC0415 - an extra
 
-    flat = _flatten(image)
+    flat = flatten(image)
     if settings.size is not None and flat.size != settings.size:
         flat = flat.resize(settings.size, Resampling.LANCZOS)
     file = io.BytesIO()
@@ -96,7 +95,14 @@ def encode_image(image: Image, settings: ConvertSettings) -> bytes:
     return file.getvalue()
 
 
-def _flatten(image: Image) -> Image:
+def known_formats() -> list[str]:
+    """The formats that are read, as far as this Pillow knows them."""
+    from PIL import Image  # noqa: PLC0415 - an extra
+
+    return [each for each in _READ if each in Image.OPEN]
+
+
+def flatten(image: Image) -> Image:
     """Eight bits of red, green and blue; what shines through is white."""
     from PIL import Image as pillow  # noqa: N813, PLC0415 - a module that is called as its class
 

@@ -16,6 +16,7 @@
     │   ├── ItemError              this query can't be answered; the others can
     │   │   ├── ContentFiltered
     │   │   ├── ContextTooLong
+    │   │   ├── ImageUnusable      an image of the question; nothing was sent
     │   │   └── BadRequest         any other 4xx
     │   ├── UnsupportedParameter   the endpoint doesn't know a parameter; ask without it
     │   └── StoppingError          no further request can succeed
@@ -157,6 +158,15 @@ class ContextTooLong(ItemError):
     """The messages don't fit the model's context window."""
 
     kind = "context_too_long"
+
+
+class ImageUnusable(ItemError):
+    """An image that goes with the question is missing, broken, changed or not to be fetched.
+
+    The question isn't sent without it.
+    """
+
+    kind = "image_unusable"
 
 
 class BadRequest(ItemError):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from syphus.core.images import SentImage
+
 Stage: TypeAlias = Literal["generate", "translate"]
 Role: TypeAlias = Literal["user", "assistant"]
 FinishReason: TypeAlias = str
@@ -75,7 +77,8 @@ class Request:
     journal (identity and query together); `messages` is canonical JSON of the message array;
     `prompt_tokens` an estimate; `position` counts the run's queries from 0; `turn` counts
     correcting turns (0 is the first ask). A translation names the `pairs` of its query and the
-    `languages` that it asks for.
+    `languages` that it asks for. Of `images`, `messages` hold the addresses; their bytes are put in
+    when it is sent.
     """
 
     key: str
@@ -89,6 +92,7 @@ class Request:
     turn: int = 0
     pairs: tuple[int, ...] = ()
     languages: tuple[str, ...] = ()
+    images: tuple[SentImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,8 @@ class Settings(_Strict):
     `poll_seconds`; `enqueued_tokens` is the endpoint's limit for prompts in batches under way; a
     rest of at most `batch_fallback_below` requests is finished by `batch_fallback`. `quality` has
     pairs judged, and those with faults counted or dropped; `personal_data` is one more fault.
+    Images that go with a question have no side longer than `image_side` pixels; `fetch_images` lets
+    those be fetched whose address stands in the data.
     `from_file` names the fields that stand in the settings file `config` alone: the environment
     goes before them.
     """
@@ -108,6 +110,8 @@ class Settings(_Strict):
     redo: Literal["failed", "truncated", "invalid"] | None = None
     quality: Literal["off", "report", "drop"] = "off"
     personal_data: bool = False
+    image_side: Annotated[int, Field(ge=32, le=8192)] = 768
+    fetch_images: bool = False
     deployments: Annotated[tuple[DeploymentEntry, ...], Field(min_length=1)] = ()
     config: Path | None = None
     from_file: frozenset[str] = frozenset()

@@ -49,7 +49,10 @@ class Wording(Protocol):
     """How requests are put into words for one endpoint, and what its refusals teach."""
 
     def write(self, request: Request) -> tuple[str, bytes]:
-        """The name of the present wording, and the body of `request` in it."""
+        """The name of the present wording, and the body of `request` in it.
+
+        Raises ImageUnusable where an image of it can't be sent.
+        """
         ...
 
     def learn(self, wording: str, error: RequestError) -> bool:

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from syphus.core.images import describe_images, read_images
 from syphus.core.records import Request, RequestShape, Sampling
 from syphus.engine.retry import Tries
 
@@ -97,6 +98,7 @@ def encode_facts(facts: LineFacts) -> bytes:
             "turn": request.turn,
             "pairs": request.pairs,
             "languages": request.languages,
+            **({"images": describe_images(request.images)} if request.images else {}),
         }
     ).encode("ascii")
 
@@ -126,6 +128,7 @@ class FactsReader:
             turn=found["turn"],
             pairs=tuple(found["pairs"]),
             languages=tuple(found["languages"]),
+            images=read_images(found.get("images", ())),
         )
         return LineFacts(
             request=request, tries=tries, sitting=found["sitting"], wording=found["wording"]

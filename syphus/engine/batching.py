@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from syphus.core.batches import BatchLine, count_unsent
-from syphus.core.errors import BadRequest, RequestError, RetryableError, StoppedEarly
+from syphus.core.errors import BadRequest, ImageUnusable, RequestError, RetryableError, StoppedEarly
 from syphus.engine.batch_earlier import Earlier, EarlierTranslations, placed
 from syphus.engine.batch_filing import Filing, with_cost
 from syphus.engine.batch_haste import Haste
@@ -302,18 +302,20 @@ class BatchEngine:
         while (custom := custom_id(self._run_name, name, tries.sent + 1)) in kept:
             tries.sent += 1
         tries.sent += 1
-        wording, body = self._wording.write(work.request)
-        facts = LineFacts(request=work.request, tries=tries, sitting=self._sitting, wording=wording)
-        line = BatchLine(
-            custom_id=custom,
-            body=body,
-            tokens=work.request.prompt_tokens,
-            most_cost=most,
-            facts=encode_facts(facts),
-        )
         try:
+            wording, body = self._wording.write(work.request)
+            facts = LineFacts(
+                request=work.request, tries=tries, sitting=self._sitting, wording=wording
+            )
+            line = BatchLine(
+                custom_id=custom,
+                body=body,
+                tokens=work.request.prompt_tokens,
+                most_cost=most,
+                facts=encode_facts(facts),
+            )
             self._backend.add(line)
-        except BadRequest as error:
+        except (BadRequest, ImageUnusable) as error:
             self.budget.settle(most, 0.0)
             self._owners.give_up(work, error, chunk=None)
         else:

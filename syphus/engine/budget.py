@@ -26,8 +26,9 @@ class Budget:
     What is spent can't pass the limit as long as no request costs more than `most_of` says: its
     prompt has at most a token for each byte of it (so it is with every vocabulary of bytes or of
     characters that falls back on bytes) and 256 that the server adds, its completion at most
-    `max_tokens`. A server that breaks this, a gateway with a long system message of its own
-    perhaps, shows by the first reply; from then on `margin` is the largest ratio seen.
+    `max_tokens`; images count by their estimate. A server that breaks this, a gateway with a long
+    system message of its own perhaps, shows by the first reply; from then on `margin` is the
+    largest ratio seen.
     """
 
     def __init__(self, limit: float | None, *, spent: float = 0.0) -> None:
@@ -89,6 +90,8 @@ class Budget:
 
 def _most_of(request: Request, rates: Rates) -> float:
     sent = len(request.messages) + len(request.shape.response_format or b"")
+    if request.images:
+        sent += sum(image.tokens for image in request.images)
     return rates.at_most(sent + _ADDED_BY_SERVER, most_completion_tokens(request))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from syphus.core.errors import (
     BadRequest,
     ContextTooLong,
+    ImageUnusable,
     RetryableError,
     StoppingError,
     Unreachable,
@@ -83,7 +84,7 @@ class Ownership:
             if lane.is_unreachable:
                 self._close(lane, Unreachable(f"nothing answers there: {error}"))
             return
-        if not isinstance(error, RetryableError):
+        if not isinstance(error, RetryableError | ImageUnusable):
             self._note_refusal(lane, error)
         if isinstance(error, _REFUSALS):
             work.refused_by |= {lane.name}

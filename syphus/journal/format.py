@@ -28,6 +28,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import orjson
 
+from syphus.core.images import SentImage, describe_images, read_images
 from syphus.core.records import Failure, Reply, Request, Usage
 
 Kind: TypeAlias = Literal["sent", "not_billed", "reply", "truncated", "failed"]
@@ -60,7 +61,7 @@ _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 class Record:
     """An outcome read back: exactly one of `reply` and `failure` is set.
 
-    `pairs` and `languages` are those that a translation asked for.
+    `pairs` and `languages` are those that a translation asked for, `images` those that were sent.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Record:
     turn: int
     pairs: tuple[int, ...] = ()
     languages: tuple[str, ...] = ()
+    images: tuple[SentImage, ...] = ()
     reply: Reply | None = None
     failure: Failure | None = None
 
@@ -130,6 +132,8 @@ def _asked(request: Request) -> str:
     asked = f'"query":{_text(request.query_id)},"turn":{request.turn}'
     if request.languages:
         asked += f',"pairs":{_encode(request.pairs)},"languages":{_encode(request.languages)}'
+    if request.images:
+        asked += f',"images":{_encode(describe_images(request.images))}'
     return asked
 
 
@@ -210,6 +214,7 @@ def decode(line: bytes) -> Record:
         turn=facts["turn"],
         pairs=tuple(facts.get("pairs", ())),
         languages=tuple(facts.get("languages", ())),
+        images=read_images(facts.get("images", ())),
         reply=reply,
         failure=failure,
     )

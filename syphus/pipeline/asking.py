@@ -68,11 +68,18 @@ async def open_asked(
         from syphus.pipeline.batches import open_batches  # noqa: PLC0415 - the SDK takes 600 ms
 
         return await open_batches(
-            plan.settings, deployments, journals, spent, stack, observer=observer, folder=folder
+            plan.settings,
+            deployments,
+            journals,
+            spent,
+            stack,
+            observer=observer,
+            folder=folder,
+            vision=plan.vision,
         )
     if deployments:
         _refuse_batches_under_way(folder)
-    lanes = await open_lanes(deployments, plan.settings, stack, observer)
+    lanes = await open_lanes(deployments, plan.settings, stack, observer, plan.vision)
     engine = Engine(
         lanes,
         Keeper(journals, spent),

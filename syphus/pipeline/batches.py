@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from syphus.core.records import Request, Stage
     from syphus.core.settings import Settings
     from syphus.pipeline.keeping import Kept
+    from syphus.pipeline.vision import Vision
 
 _FACTS = "batches.json"
 # The quotes tell it from the same words in a reply's text, where they are escaped.
@@ -53,6 +54,7 @@ async def open_batches(
     *,
     observer: Observer,
     folder: Path,
+    vision: Vision | None = None,
 ) -> Asked:
     """The engine of a run whose journals are in `folder`.
 
@@ -60,7 +62,7 @@ async def open_batches(
     rest online, or the first where there is no other.
     """
     first = replace(deployments[0], rates=deployments[0].batch_rates)
-    wording = BatchWording(folder, first, on_notice=observer.notice)
+    wording = BatchWording(folder, first, on_notice=observer.notice, vision=vision)
     under_way = _cost_under_way(folder)
     backend = await _open_backend(
         first, settings, stack, run_name=wording.run_name, observer=observer, folder=folder
@@ -76,7 +78,7 @@ async def open_batches(
         observer.notice(f"batches go to {first.name} alone; the other deployments are not asked")
     if settings.batch_fallback is not None:
         online = Engine(
-            await open_lanes(deployments[1:] or deployments, settings, stack, observer),
+            await open_lanes(deployments[1:] or deployments, settings, stack, observer, vision),
             keeper,
             most_in_flight=settings.num_threads,
             budget=budget,
@@ -164,8 +166,14 @@ class BatchWording:
     """
 
     def __init__(
-        self, folder: Path, deployment: Deployment, *, on_notice: Callable[[str], None]
+        self,
+        folder: Path,
+        deployment: Deployment,
+        *,
+        on_notice: Callable[[str], None],
+        vision: Vision | None = None,
     ) -> None:
+        self._vision = vision
         self._path = folder / _FACTS
         self._deployment = deployment
         self._on_notice = on_notice
@@ -184,7 +192,12 @@ class BatchWording:
         return self._writer.dialect.response_format_mode
 
     def write(self, request: Request) -> tuple[str, bytes]:
-        """The name of the present wording, and the body of `request` in it."""
+        """The name of the present wording, and the body of `request` in it, with its images.
+
+        Raises ImageUnusable.
+        """
+        if request.images and self._vision is not None:
+            request = self._vision.fill(request)
         return self._name, self._writer.write(request)
 
     def learn(self, wording: str, error: RequestError) -> bool:

@@ -25,17 +25,20 @@ from syphus.pipeline.verdicts import Verdict, correction, judge
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
+    from syphus.core.images import SentImage
     from syphus.core.records import Pair, Query, Request
     from syphus.engine.asking import Asking
     from syphus.export.queries import QuerySpool
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.pipeline.translating import Translating
+    from syphus.pipeline.vision import Vision
     from syphus.plugins.dataset import AbstractDataset
     from syphus.prompting.messages import Assembler
 
 UNANSWERED = NOT_WRITTEN
 NOTHING_TO_ASK = -2
 READY = -3
+UNSENDABLE = -4
 NOTHING_TO_ASK_FAILURE = Failure(
     kind="empty_query", message="there is nothing to ask about: the text is empty", attempts=0
 )
@@ -71,7 +74,7 @@ class Generation:
 
     `redo` asks once more for what earlier sittings left failed, truncated or invalid; until there
     is a new reply, the earlier outcome stands. `send=False` asks nothing: what the journal doesn't
-    hold stays unanswered.
+    hold stays unanswered. `unsendable` are the queries, by id, whose images can't be sent.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Generation:
         total: int | None,
         redo: str | None = None,
         send: bool = True,
+        vision: Vision | None = None,
     ) -> None:
         self.total = total
         self._exhausted = False
@@ -103,6 +107,10 @@ class Generation:
         self._max_reasks = max_reasks
         self._redo = redo if send else None
         self._send = send
+        self._vision = vision
+        if vision is not None:
+            vision.attach(spool)
+        self.unsendable: dict[str, Failure] = {}
         self._redoing: set[int] = set()
         self._redo_left = False
         self._followed = 0
@@ -165,7 +173,7 @@ class Generation:
         """
         is_restoring = len(self._outcomes) > self.tally.restored
         most = _RESTORED_CHUNK if is_restoring else _CHUNK
-        self._taken.extend(await asyncio.to_thread(_take, self._queries, most))
+        self._taken.extend(await asyncio.to_thread(_take, self._queries, most, self._vision))
         return bool(self._taken)
 
     @property
@@ -188,23 +196,33 @@ class Generation:
         if (ready := ready_pairs(self._dataset, query)) is not None:
             self.offsets.append(READY)
             return self._take_ready(position, query, ready)
-        if not text.strip() and not query.images:
+        images = () if self._vision is None else self._vision.take(query)
+        if isinstance(images, Failure):
+            return self._refuse(query, images)
+        if not (text.strip() or query.images or images):
             self.offsets.append(NOTHING_TO_ASK)
             self.tally.empty += 1
             return ()
-        offset = self._restore(query, text)
+        offset = self._restore(query, text, images)
         self.offsets.append(offset)
         if offset != UNANSWERED:
             self.tally.restored += 1
         elif self._send:
-            return (self._assembler.ask(query.id, text, position=position),)
+            return (self._assembler.ask(query.id, text, position=position, images=images),)
         return ()
 
-    def _restore(self, query: Query, text: str) -> int:
+    def _refuse(self, query: Query, failure: Failure) -> Sequence[Request]:
+        """Leaves a query unasked whose images can't be sent; the next sitting looks again."""
+        self.offsets.append(UNSENDABLE)
+        self.unsendable[query.id] = failure
+        self.tally.failed += 1
+        return ()
+
+    def _restore(self, query: Query, text: str, images: Sequence[SentImage]) -> int:
         """Where the journal has the outcome of a query's first request."""
         if not self._outcomes:
             return UNANSWERED
-        key = int(self._assembler.key_of(query.id, text), 16)
+        key = int(self._assembler.key_of(query.id, text, images), 16)
         offset = self._outcomes.find(key)
         return UNANSWERED if offset is None else offset
 
@@ -250,7 +268,9 @@ class Generation:
                 return verdict, None, False
             if first is None or request is None:
                 text = message_for(self._dataset, query)
-                first = request = self._assembler.ask(query.id, text, position=position)
+                first = request = self._assembler.ask(
+                    query.id, text, position=position, images=record.images
+                )
             if record.reply is None or verdict is None:
                 return None, request, True
             if is_due and cut_off is None:
@@ -349,13 +369,15 @@ def _stop_for(error: InputError | OSError) -> StoppedEarly:
     return stop
 
 
-def _take(queries: Iterator[Query], most: int) -> list[Query]:
+def _take(queries: Iterator[Query], most: int, vision: Vision | None) -> list[Query]:
     until = time.monotonic() + _CHUNK_SECONDS
     chunk = []
     for query in islice(queries, most):
         chunk.append(query)
         if time.monotonic() > until:
             break
+    if vision is not None:
+        vision.prepare(chunk)
     return chunk
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from syphus.core.deployments import Deployment
     from syphus.core.events import Observer
     from syphus.core.settings import Settings
+    from syphus.engine.lane import Backend
     from syphus.pipeline.plan import Plan
+    from syphus.pipeline.vision import Vision
 
 _NAMELESS_MODEL = "default"
 
@@ -43,13 +45,18 @@ async def open_lanes(
     settings: Settings,
     stack: AsyncExitStack,
     observer: Observer,
+    vision: Vision | None = None,
 ) -> list[Lane]:
     """One lane a deployment, with its connections open."""
-    return [await _open_lane(each, settings, stack, observer) for each in deployments]
+    return [await _open_lane(each, settings, stack, observer, vision) for each in deployments]
 
 
 async def _open_lane(
-    deployment: Deployment, settings: Settings, stack: AsyncExitStack, observer: Observer
+    deployment: Deployment,
+    settings: Settings,
+    stack: AsyncExitStack,
+    observer: Observer,
+    vision: Vision | None,
 ) -> Lane:
     from syphus.backends.chat import ChatBackend  # noqa: PLC0415 - not needed by --help
 
@@ -63,7 +70,7 @@ async def _open_lane(
         lane.learn_limits(headers)
 
     most = min(settings.num_threads, deployment.max_in_flight or settings.num_threads)
-    backend = await stack.enter_async_context(
+    backend: Backend = await stack.enter_async_context(
         ChatBackend(
             deployment,
             timeout=settings.timeout,
@@ -73,6 +80,10 @@ async def _open_lane(
             token_provider=provider,
         )
     )
+    if vision is not None:
+        from syphus.pipeline.vision import Seeing  # noqa: PLC0415 - Pillow, only with images
+
+        backend = Seeing(backend, vision)
     lane = Lane(deployment, backend, most_in_flight=most, on_notice=observer.notice)
     return lane
 

@@ -14,7 +14,12 @@ from syphus.export.numbering import QueryFacts, number_pairs
 from syphus.export.results import VALID, Answered, ResultCounts, write_results
 from syphus.export.run_meta import RunSummary, write_summary
 from syphus.export.translated import PairTranslations, translated_path, write_translated
-from syphus.pipeline.generation import NOTHING_TO_ASK, NOTHING_TO_ASK_FAILURE, UNANSWERED
+from syphus.pipeline.generation import (
+    NOTHING_TO_ASK,
+    NOTHING_TO_ASK_FAILURE,
+    UNANSWERED,
+    UNSENDABLE,
+)
 from syphus.pipeline.plugin_calls import images_of
 from syphus.pipeline.relating import relations_at_once, relations_of
 from syphus.pipeline.skipped import SKIPPED, tell_skipped, write_skipped
@@ -146,6 +151,12 @@ class Outputs:
             observer.notice(
                 f"{source.renamed} ids came again with another text; they are named id#2, id#3, ..."
             )
+        if unsendable := self._generation.unsendable:
+            first = next(iter(unsendable.values())).message
+            observer.notice(
+                f"{len(unsendable)} queries are not asked, for their images can't be sent: {first}"
+                f"{' ...' if len(unsendable) > 1 else ''}; error_messages.json has all"
+            )
         if in_vain:
             observer.notice(
                 f"{in_vain} queries were asked again in vain: their earlier replies stand"
@@ -260,6 +271,8 @@ class Outputs:
     def _answered(self, query: Query, offset: int) -> Answered:
         if offset == NOTHING_TO_ASK:
             return Answered(query=query, failure=NOTHING_TO_ASK_FAILURE)
+        if offset == UNSENDABLE:
+            return Answered(query=query, failure=self._generation.unsendable[query.id])
         record = self._reader.at(offset)
         if record.reply is None:
             return Answered(query=query, failure=record.failure)

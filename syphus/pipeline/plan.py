@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from syphus.core.records import Query
     from syphus.core.settings import Settings
     from syphus.pipeline.quality import Quality
+    from syphus.pipeline.vision import Vision
     from syphus.plugins.dataset import AbstractDataset
     from syphus.translation.check_glossary import Glossary
 
@@ -52,6 +53,7 @@ class Plan:
     deployments: tuple[Deployment, ...]
     glossary: Glossary | None = None
     quality: Quality | None = None
+    vision: Vision | None = None
     only_translate: bool = False
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     held: list[Iterator[Query]] = field(default_factory=list, repr=False)
@@ -170,6 +172,9 @@ def make_plan(
         from syphus.pipeline.quality import choose_quality  # noqa: PLC0415 - its patterns take time
 
         quality = choose_quality(settings, dataset)
+    vision = None
+    if dataset.sends_images():
+        vision = _open_vision(dataset, settings, deployments, only_translate=only_translate)
     source = QuerySource(dataset)
     source.check_ahead(LOOK_AHEAD, seconds=LOOK_AHEAD_SECONDS)
     plan = Plan(
@@ -180,8 +185,28 @@ def make_plan(
         deployments=deployments,
         glossary=glossary,
         quality=quality,
+        vision=vision,
         only_translate=only_translate,
         secrets=Secrets(find_secrets(settings, env)),
     )
     plan.held.append(plan.queries())
     return plan
+
+
+def _open_vision(
+    dataset: AbstractDataset,
+    settings: Settings,
+    deployments: tuple[Deployment, ...],
+    *,
+    only_translate: bool,
+) -> Vision:
+    """What shows the plugin's images to the model."""
+    from syphus.pipeline.vision import Vision  # noqa: PLC0415 - Pillow, only with images
+
+    if not (deployments or settings.reparse or only_translate):
+        raise SettingsError(
+            f"{settings.name} sends images, which the embedded model can't see: name an endpoint "
+            "whose model can (--base_url, --model)"
+        )
+    model = settings.model or (deployments[0].model if deployments else "")
+    return Vision(dataset, side=settings.image_side, may_fetch=settings.fetch_images, model=model)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from syphus.core.durable import without_surrogates
 from syphus.core.errors import PluginError
@@ -52,6 +53,26 @@ def images_of(dataset: AbstractDataset, query: Query) -> tuple[str, ...]:
         return (found,) if isinstance(found, str) else tuple(map(str, found))
     except BaseException as error:
         raise _fault(dataset, "image_ids", query, error) from error
+
+
+def sent_images_of(dataset: AbstractDataset, query: Query) -> list[str | bytes]:
+    """The images that the plugin has the model shown with `query`; one alone may stand bare.
+
+    Raises PluginError where the plugin's `sent_images` raises or gives something else.
+    """
+    try:
+        found = dataset.sent_images(query)
+        images: list[Any] = [found] if isinstance(found, str | bytes | os.PathLike) else list(found)
+    except BaseException as error:
+        raise _fault(dataset, "sent_images", query, error) from error
+    sources: list[str | bytes] = []
+    for image in images:
+        source = os.fspath(image) if isinstance(image, os.PathLike) else image
+        if not isinstance(source, str | bytes):
+            kind = type(image).__name__
+            raise _failed(dataset, "sent_images", query, f"gave {kind}, no path and no bytes")
+        sources.append(source)
+    return sources
 
 
 def ready_pairs(dataset: AbstractDataset, query: Query) -> Sequence[Pair] | None:

@@ -18,6 +18,7 @@ from syphus.prompting.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from syphus.core.records import Prefix
+    from syphus.pipeline.image_tally import ImageTally
     from syphus.pipeline.plan import Plan
     from syphus.plugins.skips import Skips
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 class Preview:
     """A run before it is paid for.
 
-    `messages` are those of the first query, `skips` the items that the plugin left out. `empty`
-    counts queries without a text, which aren't asked. `completion_tokens` is a guess: the mean
+    `messages` are those of the first query, `skips` the items that the plugin left out, `images`
+    those that the model is shown. `empty` counts queries without a text, which aren't
+    asked. `completion_tokens` is a guess: the mean
     length of the in-context answers for each query (300 tokens where there are none);
     `most_completion_tokens` is max_tokens for each.
     `translation` is what translating into `languages` will take, `most_translation` at most.
@@ -39,6 +41,7 @@ class Preview:
     deployments: tuple[str, ...]
     messages: list[dict[str, Any]]
     skips: Skips
+    images: ImageTally | None
     queries: int
     empty: int
     repeated: int
@@ -70,6 +73,7 @@ def preview(plan: Plan) -> Preview:
     brings_pairs = plan.dataset.has_ready_pairs()
     prefix_tokens = 0 if brings_pairs else counter.count_prefix(plan.prefix)
     first: list[dict[str, Any]] = []
+    images = _tally_images(plan)
     asked = empty = prompt_tokens = 0
     translation = Load()
     for query in plan.queries():
@@ -79,12 +83,19 @@ def preview(plan: Plan) -> Preview:
             first = first or forecast.messages(texts_of(ready))
             translation += forecast.of(texts_of(ready))
             continue
-        if not text.strip() and not query.images:
+        shown = 0 if images is None else images.add(query)
+        if shown is None:
+            continue
+        if not (text.strip() or query.images or shown):
             empty += 1
             continue
-        first = first or orjson.loads(assembler.ask(query.id, text, position=0).messages)
+        sent = () if images is None or not shown else images.encode(query)
+        if not first:
+            request = assembler.ask(query.id, text, position=0, images=sent)
+            first = orjson.loads(request.messages)
         asked += 1
         prompt_tokens += prefix_tokens + counter.count_message(text)
+    prompt_tokens += images.tokens if images is not None else 0
     if asked == 0:
         raise PluginError(f"{plan.settings.name}: no query has a text to ask about")
     usual = most = 0
@@ -100,6 +111,7 @@ def preview(plan: Plan) -> Preview:
         deployments=tuple(each.name for each in plan.deployments) or ("local",),
         messages=first,
         skips=plan.source.skips,
+        images=images,
         queries=asked,
         empty=empty,
         repeated=plan.source.repeated,
@@ -116,6 +128,14 @@ def preview(plan: Plan) -> Preview:
         most_cost=_cost(plan, prompt_tokens + most_more.prompt, most + most_more.most_completion),
         translation_cost=_cost(plan, more.prompt, more.completion),
     )
+
+
+def _tally_images(plan: Plan) -> ImageTally | None:
+    if plan.vision is None:
+        return None
+    from syphus.pipeline.image_tally import ImageTally  # noqa: PLC0415 - only with images
+
+    return ImageTally(plan.vision)
 
 
 def _usual_completion(prefix: Prefix, counter: TokenCounter) -> int:

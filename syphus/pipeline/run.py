@@ -118,6 +118,7 @@ class Run:
                 total=self._plan.size,
                 redo=self._plan.settings.redo,
                 send=not self._plan.keeps_answers,
+                vision=self._plan.vision,
             )
             self._generation, self._translating = generation, translating
             try:

@@ -148,6 +148,19 @@ class AbstractDataset(ABC):
         """The ids of the images that the query's pairs belong to."""
         return (image_id(self.short, query.source_id),)
 
+    def sent_images(self, query: Query) -> Sequence[str | Path | bytes]:  # noqa: ARG002 - for plugins
+        """The images that the model is shown with the question: files, addresses or bytes.
+
+        They come after the text, in this order. Called again when a request is about to be sent,
+        from any thread, one call at a time; it must give the same.
+        """
+        return ()
+
+    @classmethod
+    def sends_images(cls) -> bool:
+        """Whether the plugin shows images to the model."""
+        return cls.sent_images is not AbstractDataset.sent_images
+
     def ready_pairs(self, query: Query) -> Sequence[Pair] | None:  # noqa: ARG002 - for plugins
         """The pairs of a query that are there already and only want translation; None: ask."""
         return None

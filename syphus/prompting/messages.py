@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from syphus.core.identity import IdentityHash, canonical_json, journal_key
 from syphus.core.records import Request
 from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from syphus.core.images import SentImage
     from syphus.core.records import Prefix, RequestShape, Stage
 
 
@@ -47,26 +50,30 @@ class Assembler:
         """The identity of the prefix with `rest` behind it, whatever model is asked."""
         return self._prefix_identity.of(rest)
 
-    def key_of(self, query_id: str, text: str) -> str:
+    def key_of(self, query_id: str, text: str, images: Sequence[SentImage] = ()) -> str:
         """The key of `ask(query_id, text)`, for a fifth of what the request costs."""
-        return journal_key(query_id, self._identity.of(_first_turn(text)))
+        return journal_key(query_id, self._identity.of(_first_turn(text, images)))
 
-    def ask(self, query_id: str, text: str, *, position: int) -> Request:
+    def ask(
+        self, query_id: str, text: str, *, position: int, images: tuple[SentImage, ...] = ()
+    ) -> Request:
         """The first request for a query."""
-        rest = _first_turn(text)
-        return self._request(query_id, rest, position=position, turn=0)
+        rest = _first_turn(text, images)
+        request = self._request(query_id, rest, position=position, turn=0)
+        return _with_images(request, images) if images else request
 
     def ask_again(
         self, first: Request, text: str, *, reply: str, correction: str, turn: int
     ) -> Request:
         """The request that shows the model its reply and says what was wrong with it."""
         turns = [
-            {"role": "user", "content": text},
+            {"role": "user", "content": _content(text, first.images)},
             {"role": "assistant", "content": reply},
             {"role": "user", "content": correction},
         ]
         rest = b"," + canonical_json(turns)[1:]
-        return self._request(first.query_id, rest, position=first.position, turn=turn)
+        again = self._request(first.query_id, rest, position=first.position, turn=turn)
+        return _with_images(again, first.images) if first.images else again
 
     def _request(self, query_id: str, rest: bytes, *, position: int, turn: int) -> Request:
         identity = self._identity.of(rest)
@@ -84,5 +91,19 @@ class Assembler:
         )
 
 
-def _first_turn(text: str) -> bytes:
-    return b',{"content":' + canonical_json(text) + b',"role":"user"}]'
+def _first_turn(text: str, images: Sequence[SentImage] = ()) -> bytes:
+    content = _content(text, images) if images else text
+    return b',{"content":' + canonical_json(content) + b',"role":"user"}]'
+
+
+def _content(text: str, images: Sequence[SentImage]) -> Any:
+    """A text; with images, the list of parts that the chat API takes: the text, then the images."""
+    if not images:
+        return text
+    parts: list[dict[str, Any]] = [{"type": "text", "text": text}] if text.strip() else []
+    return parts + [{"type": "image_url", "image_url": {"url": image.address}} for image in images]
+
+
+def _with_images(request: Request, images: tuple[SentImage, ...]) -> Request:
+    tokens = request.prompt_tokens + sum(image.tokens for image in images)
+    return replace(request, images=images, prompt_tokens=tokens)

@@ -46,6 +46,9 @@ _OBJECT_OF_PAIRS = {
 }
 
 
+_IMAGE_URL = re.compile(r"https?://|data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+=*$")
+
+
 def message_key(messages: bytes) -> str:
     """The name of a query: SHA-256 of its canonical JSON messages, hexadecimal."""
     return hashlib.sha256(messages).hexdigest()
@@ -57,6 +60,29 @@ def last_user_text(messages: list[dict[str, Any]]) -> str:
         if message.get("role") == "user":
             return _text(message.get("content"))
     return ""
+
+
+def count_images(messages: list[dict[str, Any]]) -> int:
+    """The image parts of all messages."""
+    return sum(
+        isinstance(part, dict) and part.get("type") == "image_url"
+        for message in messages
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+    )
+
+
+def has_good_images(messages: list[dict[str, Any]]) -> bool:
+    """Whether each image part holds an image: a data: URL in base64, or an address of the web."""
+    for message in messages:
+        content = message.get("content")
+        for part in content if isinstance(content, list) else ():
+            if isinstance(part, dict) and part.get("type") == "image_url":
+                image = part.get("image_url")
+                url = image.get("url") if isinstance(image, dict) else None
+                if not isinstance(url, str) or not _IMAGE_URL.match(url):
+                    return False
+    return True
 
 
 def draw_answer(

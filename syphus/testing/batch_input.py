@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from syphus.core.identity import canonical_json
 from syphus.testing.batch_script import BatchProblem
 from syphus.testing.calls import load_json
-from syphus.testing.completion import estimate_tokens
+from syphus.testing.completion import estimate_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,8 @@ async def read_input(data: bytes, script: Script, batches: Batches, dialect: Dia
             continue
         found.lines.append(InputLine(value["custom_id"], begin, end))
         if batches.enqueued_tokens is not None:
-            found.tokens += estimate_tokens(canonical_json(value["body"].get("messages")))
+            messages = value["body"].get("messages")
+            found.tokens += estimate_prompt(messages, canonical_json(messages))
     found.model = check.model
     if len(found.lines) > most_lines:
         message = f"The file has {len(found.lines)} requests; at most {most_lines} are taken."

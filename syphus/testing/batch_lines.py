@@ -94,7 +94,7 @@ def answer_line(
         call = read_body(body, Circumstances(dialect=dialect), playing.script)
     except Refused as refused:
         return _take(line, refused.response)
-    count = log.take_line(call.key, call.text)
+    count = log.take_line(call.key, call.text, call.images)
     line = replace(line, key=call.key)
     fault = playing.faults.choose(
         position=position, key=call.key, text=call.text, attempt=count.admitted

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from syphus.core.identity import canonical_json
-from syphus.testing.answers import last_user_text, message_key
-from syphus.testing.completion import estimate_tokens
+from syphus.testing.answers import count_images, has_good_images, last_user_text, message_key
+from syphus.testing.completion import estimate_prompt
 from syphus.testing.errors import Circumstances, refuse
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Refused(Exception):
 class Call:
     """One request as it was understood.
 
-    `model` is the body's, or the deployment where the body names none; `max_tokens` is either
-    spelling of it; `prompt_tokens` an estimate.
+    `model` is the body's, or the deployment where the body names none; `images` counts image
+    parts, `max_tokens` is either spelling of it; `prompt_tokens` an estimate.
     """
 
     dialect: Dialect
@@ -42,6 +42,7 @@ class Call:
     body: dict[str, Any]
     messages: list[dict[str, Any]]
     text: str
+    images: int
     key: str
     prompt_tokens: int
     max_tokens: int | None
@@ -78,6 +79,8 @@ def read_body(
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         raise _bad(about, "The messages are no list of objects.")
+    if not has_good_images(messages):
+        raise _bad(about, "An image part has no data: URL of an image.")
     max_tokens = _check_parameters(body, script, about)
     canonical = canonical_json(messages)
     return Call(
@@ -87,8 +90,9 @@ def read_body(
         body=body,
         messages=messages,
         text=last_user_text(messages),
+        images=count_images(messages),
         key=message_key(canonical),
-        prompt_tokens=estimate_tokens(canonical),
+        prompt_tokens=estimate_prompt(messages, canonical),
         max_tokens=max_tokens,
     )
 

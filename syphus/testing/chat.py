@@ -56,7 +56,7 @@ class Chat:
         playing.position += 1
         position = playing.position
         call = read_call(request, raw, script)
-        count = self._log.recognise(call.key, call.text)
+        count = self._log.recognise(call.key, call.text, call.images)
         headers = self._judge(playing, position, call, count)
         attempt = count.admitted
         fault = playing.faults.choose(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from syphus.testing.script import Dialect
 
 _BYTES_A_TOKEN = 4
+# A square of 768 pixels by gpt-4o's formula.
+_IMAGE_TOKENS = 765
 _SAFE = {
     name: {"filtered": False, "severity": "safe"}
     for name in ("hate", "self_harm", "sexual", "violence")
@@ -22,6 +24,19 @@ _SAFE = {
 def estimate_tokens(text: bytes) -> int:
     """Tokens in UTF-8 text: a token for every four bytes, rounded up."""
     return -(-len(text) // _BYTES_A_TOKEN)
+
+
+def estimate_prompt(messages: Any, canonical: bytes) -> int:
+    """Tokens of messages whose canonical JSON is given; an image counts `_IMAGE_TOKENS`."""
+    addresses = [
+        part["image_url"]["url"]
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, dict) and isinstance(message.get("content"), list)
+        for part in message["content"]
+        if isinstance(part, dict) and part.get("type") == "image_url"
+    ]
+    text = len(canonical) - sum(map(len, addresses))
+    return -(-text // _BYTES_A_TOKEN) + _IMAGE_TOKENS * len(addresses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

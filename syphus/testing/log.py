@@ -32,17 +32,19 @@ class QuerySeen:
     text: str
     seen: int = 0
     answered: int = 0
+    images: int = 0
     faults: tuple[str, ...] = ()
 
 
 class QueryCount:
     """The server's own tally of one query; `admitted` counts what the limits let through."""
 
-    __slots__ = ("admitted", "answered", "faults", "key", "seen", "text")
+    __slots__ = ("admitted", "answered", "faults", "images", "key", "seen", "text")
 
-    def __init__(self, key: str, text: str) -> None:
+    def __init__(self, key: str, text: str, images: int) -> None:
         self.key = key
         self.text = text
+        self.images = images
         self.seen = 0
         self.admitted = 0
         self.answered = 0
@@ -72,6 +74,7 @@ class Log:
         self.batches = BatchLog()
         self.requests = 0
         self.successes = 0
+        self.images = 0
         self.in_flight = 0
         self.most_in_flight = 0
         self.first_arrival: float | None = None
@@ -115,6 +118,7 @@ class Log:
             text=text,
             seen=sum(query.seen for query in matching),
             answered=sum(query.answered for query in matching),
+            images=sum(query.images for query in matching),
             faults=tuple(fault for query in matching for fault in query.faults),
         )
 
@@ -154,6 +158,7 @@ class Log:
         value: dict[str, Any] = {
             "requests": self.requests,
             "successes": self.successes,
+            "images": self.images,
             "rate_limited": self.rate_limited,
             "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight,
@@ -200,18 +205,19 @@ class Log:
         with self._lock:
             self.in_flight -= 1
 
-    def recognise(self, key: str, text: str) -> QueryCount:
+    def recognise(self, key: str, text: str, images: int = 0) -> QueryCount:
         """Counts an arrival of a query and gives its tally."""
         with self._lock:
             count = self._queries.get(key)
             if count is None:
-                count = self._queries[key] = QueryCount(key, text)
+                count = self._queries[key] = QueryCount(key, text, images)
             count.seen += 1
+            self.images += images
             return count
 
-    def take_line(self, key: str, text: str) -> QueryCount:
+    def take_line(self, key: str, text: str, images: int = 0) -> QueryCount:
         """Counts a query that came in a batch, which no limit holds back, and gives its tally."""
-        count = self.recognise(key, text)
+        count = self.recognise(key, text, images)
         with self._lock:
             count.admitted += 1
         return count
@@ -265,5 +271,6 @@ def _freeze(count: QueryCount) -> QuerySeen:
         text=count.text,
         seen=count.seen,
         answered=count.answered,
+        images=count.images,
         faults=count.faults,
     )

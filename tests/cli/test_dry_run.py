@@ -187,3 +187,37 @@ def test_items_that_are_left_out_are_shown(desk: Any, server: ScriptedServer) ->
     assert ran.status == 0, ran.err
     assert "left out  1\n" in ran.out
     assert "item 2 (b) is left out: the photo is torn" in ran.err
+
+
+SEER = """
+from syphus import AbstractDataset
+
+class Seer(AbstractDataset):
+    def _load_query_inputs(self):
+        return [{"id": f"q{k}", "sentences": f"Photo {k}."} for k in range(3)]
+
+    def _load_prefix(self):
+        return {"system_message": "Write pairs.", "in_context": []}
+
+    def sent_images(self, query):
+        return ["photo.png"] if query.id != "q2" else ["photo.png", "none.png"]
+"""
+
+
+def test_images_are_counted_and_what_cannot_be_sent_is_said(
+    desk: Any, server: ScriptedServer
+) -> None:
+    """How many, how large, their tokens as part of the prompt's, and the query that won't go."""
+    image = pytest.importorskip("PIL.Image").new("RGB", (1200, 900), "red")
+    image.save(desk.root / "photo.png")
+    desk.write("datasets/seer.py", SEER)
+    flags = ("--base_url", server.base_url, "--model", "gpt-4o", "--languages", "none")
+    done = desk.call("run", "--name", "Seer.seer", *flags, "--dry_run")
+    assert done.status == 0, done.err
+    assert figures("queries", done.out) == [2]
+    assert figures("images", done.out)[:3] == [2, 768, 576]
+    assert f"{2 * 765} tokens" in done.out
+    assert figures("not asked", done.out) == [1]
+    assert "q2: none.png is no file" in done.out
+    assert figures("prompt", done.out)[0] > 2 * 765
+    assert server.log.requests == 0

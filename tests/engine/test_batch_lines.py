@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syphus.core.images import SentImage
 from syphus.core.records import RequestShape, Sampling
 from syphus.engine.batch_lines import (
     FactsReader,
@@ -30,6 +31,17 @@ texts = st.text(st.characters(codec=None), max_size=20)
         st.integers(1, 9) | st.none(), st.floats(0, 2) | st.none(), st.none() | st.just(b"{}")
     ),
     pairs=st.lists(st.integers(1, 9)).map(tuple),
+    images=st.lists(
+        st.builds(
+            SentImage,
+            digest=st.just("0" * 32),
+            size=st.integers(1, 9),
+            width=st.integers(1, 9),
+            height=st.integers(1, 9),
+            tokens=st.integers(1, 9),
+        ),
+        max_size=2,
+    ).map(tuple),
     span=st.floats(0, 1e9),
 )
 def test_facts_make_the_request_again(
@@ -37,6 +49,8 @@ def test_facts_make_the_request_again(
     messages: bytes,
     shape: tuple[int | None, float | None, bytes | None],
     pairs: tuple[int, ...],
+    images: tuple[SentImage, ...],
+    *,
     span: float,
 ) -> None:
     """On one line of ASCII, whatever the query is called; equal shapes are one object."""
@@ -46,6 +60,7 @@ def test_facts_make_the_request_again(
         query_id=query_id,
         messages=messages,
         pairs=pairs,
+        images=images,
         languages=("de",) if pairs else (),
         shape=RequestShape(model="m", sampling=sampling, response_format=shape[2]),
     )

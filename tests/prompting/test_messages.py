@@ -8,6 +8,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syphus.core.images import SentImage
 from syphus.core.records import Prefix, Request, RequestShape, Sampling, Turn
 from syphus.prompting.messages import Assembler
 from syphus.prompting.prefix import read_prefix
@@ -168,3 +169,42 @@ def test_the_identity_is_the_same_in_another_process() -> None:
         for seed in ("1", "2")
     }
     assert printed == {ask(prefix=Prefix(system_message="Write pairs.")).key}
+
+
+def an_image(digest: str = "0" * 32, **changes: int) -> SentImage:
+    """An image by its hash."""
+    return SentImage(
+        **{"digest": digest, "size": 9, "width": 4, "height": 3, "tokens": 50, **changes}  # type: ignore[arg-type]
+    )
+
+
+def test_a_request_without_images_is_the_one_that_it_always_was() -> None:
+    """Journals of runs before there were images go on: their keys, to the byte."""
+    made = assembler(Prefix(system_message="Write pairs.", in_context=PREFIX.in_context[:0]))
+    plain = made.ask("q", "A dog.", position=0)
+    assert plain.key == "e438c762240f3a0864d2c2843e0f39c2"
+    assert made.ask("q", "A dog.", position=0, images=()) == plain
+
+
+def test_images_follow_the_text_as_addresses_of_their_hashes() -> None:
+    """Two images of one hash are one question, whatever else is known of them; others aren't."""
+    made = assembler()
+    one = made.ask("q", "A dog.", position=0, images=(an_image(),))
+    assert json.loads(one.messages)[-1]["content"] == [
+        {"type": "text", "text": "A dog."},
+        {"type": "image_url", "image_url": {"url": f"image:b2:{'0' * 32}"}},
+    ]
+    assert one.prompt_tokens > 50
+    assert one.key == made.key_of("q", "A dog.", (an_image(width=9, tokens=1),))
+    others = [(), (an_image("1" * 32),), (an_image(), an_image()), (an_image("1" * 32), an_image())]
+    keys = {made.key_of("q", "A dog.", images) for images in [*others, (an_image(),)]}
+    assert len(keys) == 5
+
+
+def test_a_correcting_turn_has_the_images_of_the_first() -> None:
+    """The conversation that goes on is the one about these images."""
+    made = assembler()
+    first = made.ask("q", "A dog.", position=0, images=(an_image(),))
+    again = made.ask_again(first, "A dog.", reply="Hm.", correction="Again.", turn=1)
+    assert json.loads(again.messages)[:-2] == json.loads(first.messages)
+    assert again.images == first.images

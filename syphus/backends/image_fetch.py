@@ -1,0 +1,147 @@
+"""Fetches an image from an address that came with the data; only where the user allows it.
+
+Such an address may be anybody's, so it must not reach what only this machine can: each host, that
+of a redirect too, is looked up once, all its addresses have to be public, and the connection is
+made to one of those that were checked. No proxy, no cookie and no key of the user's takes part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from syphus.core.errors import ImageUnusable
+from syphus.core.images import show_address
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+MOST_BYTES = 32 << 20
+SECONDS = 30.0
+_MOST_REDIRECTS = 3
+_REDIRECTS = (301, 302, 303, 307, 308)
+_GOOD = 200
+_PORTS = {"http": (None, 80), "https": (None, 443)}
+_CHUNK = 1 << 16
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public Internet, and no way around into another."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return is_public(str(found.ipv4_mapped))
+        # Tunnels that carry an IPv4 address inside, of whatever kind (RFC 3056, 4380, 6052).
+        if found.sixtofour is not None or found.teredo is not None:
+            return False
+        if found in ipaddress.ip_network("64:ff9b::/96"):
+            return False
+    return found.is_global and not found.is_multicast and not found.is_reserved
+
+
+def fetch_image(url: str, *, most_bytes: int = MOST_BYTES, seconds: float = SECONDS) -> bytes:
+    """The bytes at `url`. Blocks. Raises ImageUnusable."""
+
+    def fetch() -> bytes:
+        return asyncio.run(_fetch(url, most_bytes=most_bytes, seconds=seconds))
+
+    try:
+        with ThreadPoolExecutor(1) as alone:  # the caller's thread may have a loop already
+            return alone.submit(fetch).result()
+    except TimeoutError:
+        raise ImageUnusable(f"{show_address(url)}: not fetched within {seconds:g} s") from None
+    except (ClientError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ImageUnusable(f"{show_address(url)}: can't be fetched: {reason}") from None
+
+
+async def _fetch(url: str, *, most_bytes: int, seconds: float) -> bytes:
+    async with asyncio.timeout(seconds):
+        connector = TCPConnector(resolver=PublicResolver(_look_up), use_dns_cache=False)
+        async with ClientSession(
+            connector=connector,
+            cookie_jar=DummyCookieJar(),
+            timeout=ClientTimeout(total=seconds),
+            auto_decompress=False,
+            trust_env=False,
+        ) as session:
+            for _ in range(_MOST_REDIRECTS + 1):
+                check_address(url)
+                async with session.get(
+                    url, allow_redirects=False, headers={"Accept-Encoding": "identity"}
+                ) as response:
+                    if response.status in _REDIRECTS and "Location" in response.headers:
+                        url = urljoin(url, response.headers["Location"])
+                        continue
+                    if response.status != _GOOD:
+                        raise ImageUnusable(f"{show_address(url)}: HTTP {response.status}")
+                    content = bytearray()
+                    async for chunk in response.content.iter_chunked(_CHUNK):
+                        content += chunk
+                        if len(content) > most_bytes:
+                            raise ImageUnusable(f"{show_address(url)}: has over {most_bytes} bytes")
+                    return bytes(content)
+        raise ImageUnusable(f"{show_address(url)}: more than {_MOST_REDIRECTS} redirects")
+
+
+def check_address(url: str) -> None:
+    """Raises ImageUnusable for what is no plain web address, or names a host that isn't public.
+
+    A host by name is looked at when it is looked up.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
+        raise ImageUnusable(f"{show_address(url)}: no address of the web")
+    if parts.port not in _PORTS[parts.scheme]:
+        raise ImageUnusable(f"{show_address(url)}: port {parts.port} isn't that of the web")
+    host = parts.hostname
+    looks_numeric = ":" in host or host.replace(".", "").isdigit() or host.startswith("0x")
+    if looks_numeric and not is_public(host):
+        raise ImageUnusable(f"{show_address(url)}: {host} isn't a public address")
+
+
+class PublicResolver(AbstractResolver):
+    """Gives a host's addresses if all of them are public."""
+
+    def __init__(self, look_up: Callable[[str, int], Awaitable[list[tuple[Any, str]]]]) -> None:
+        self._look_up = look_up
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses. Raises ImageUnusable where one isn't public."""
+        del family
+        found = await self._look_up(host, port)
+        for _, address in found:
+            if not is_public(address):
+                raise ImageUnusable(f"{host} is {address}, which isn't a public address")
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=family,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for family, address in found
+        ]
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+async def _look_up(host: str, port: int) -> list[tuple[Any, str]]:
+    loop = asyncio.get_running_loop()
+    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(family, str(address[0])) for family, _, _, _, address in infos]
