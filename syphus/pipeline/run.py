@@ -17,7 +17,6 @@ from syphus.core.errors import (
     SyphusError,
 )
 from syphus.core.events import Snapshot
-from syphus.core.records import RequestShape
 from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
 from syphus.journal.lock import run_lock
@@ -27,7 +26,6 @@ from syphus.pipeline.generation import Generation, Tally
 from syphus.pipeline.keeping import (
     Reading,
     StageJournal,
-    redone_kinds,
 )
 from syphus.pipeline.lanes import name_models, open_local
 from syphus.pipeline.outcome import Outcome
@@ -37,10 +35,10 @@ from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
 from syphus.pipeline.skipped import tell_skipped
 from syphus.pipeline.spent import Spent, tell_the_price
+from syphus.pipeline.stages import make_translating, shape_of_run, translation_shape
 from syphus.pipeline.stopping import Stopping
 from syphus.pipeline.targets import choose_targets, find_left_out
 from syphus.prompting.messages import Assembler
-from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -97,7 +95,7 @@ class Run:
             deployments, response_format = await self._stopping.unless_stopped(
                 self._open_deployments(stack)
             )
-            shape = self._shape(deployments, response_format)
+            shape = shape_of_run(self._plan, deployments, response_format)
             languages = choose_targets(self._plan, self._observer)
             left_out = find_left_out(self._plan, languages)
             journals = await self._open_journals(folder, languages, stack)
@@ -106,7 +104,15 @@ class Run:
             tell_skipped(self._plan.source.skips, self._observer)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
-            translating = self._make_translating(journals, deployments, shape, languages, left_out)
+            translating = None
+            if languages or (left_out and "translate" in journals):
+                translating = make_translating(
+                    self._plan,
+                    journals["translate"],
+                    shape=translation_shape(self._plan, deployments, shape),
+                    languages=languages,
+                    left_out=left_out,
+                )
             generation = Generation(
                 dataset=self._plan.dataset,
                 queries=self._plan.queries(),
@@ -194,37 +200,6 @@ class Run:
             or (self._plan.keeps_answers and all_known)
         )
         tell_the_price(self._spent, has_price=self._priced, observer=self._observer)
-
-    def _make_translating(
-        self,
-        journals: dict[Stage, StageJournal],
-        deployments: tuple[Deployment, ...],
-        shape: RequestShape,
-        languages: tuple[str, ...],
-        left_out: tuple[str, ...],
-    ) -> Translating | None:
-        if not (languages or (left_out and "translate" in journals)):
-            return None
-        from syphus.pipeline.translating import Translating  # noqa: PLC0415 - only with languages
-        from syphus.translation.prompt import load_prefix  # noqa: PLC0415
-
-        plan = self._plan
-        model = shape.model
-        if deployments:
-            model = deployments[0].model if plan.is_local else plan.model or deployments[0].model
-        shape = RequestShape(model=model, sampling=plan.translation_sampling)
-        return Translating(
-            languages=languages,
-            left_out=left_out,
-            assembler=Assembler(load_prefix(), shape, stage="translate"),
-            journal=journals["translate"],
-            count_tokens=estimate_tokens,
-            max_reasks=plan.settings.max_reasks,
-            glossary=plan.glossary,
-            redo=redone_kinds("invalid" if plan.only_translate else plan.settings.redo),
-            send=not plan.settings.reparse,
-            unwanted=plan.quality.unwanted if plan.quality else None,
-        )
 
     async def _ask(
         self,
@@ -360,30 +335,6 @@ class Run:
             cost=self._spent.cost if self._priced else None,
             seconds=time.monotonic() - self._began,
             batches=self._batches() if self._batches else None,
-        )
-
-    def _shape(
-        self, deployments: tuple[Deployment, ...], response_format: bytes | None
-    ) -> RequestShape:
-        """What all requests share; a run that keeps its answers takes what the last one had."""
-        plan = self._plan
-        if plan.keeps_answers:
-            earlier = read_run_file(self._folder)
-            if not earlier:
-                raise SettingsError(f"translate: there is no run in {self._folder}")
-            return RequestShape(
-                model=earlier["model"],
-                sampling=plan.sampling,
-                response_format=(earlier["response_format"] or "").encode() or None,
-            )
-        if plan.dataset.response_model is not None:
-            from syphus.prompting.structured import response_format as format_of  # noqa: PLC0415
-
-            response_format = format_of(plan.dataset.response_model)
-        return RequestShape(
-            model=plan.model if plan.model and not plan.is_local else deployments[0].model,
-            sampling=plan.sampling,
-            response_format=response_format,
         )
 
 

@@ -66,12 +66,9 @@ class Assembler:
         self, first: Request, text: str, *, reply: str, correction: str, turn: int
     ) -> Request:
         """The request that shows the model its reply and says what was wrong with it."""
-        turns = [
-            {"role": "user", "content": _content(text, first.images)},
-            {"role": "assistant", "content": reply},
-            {"role": "user", "content": correction},
-        ]
-        rest = b"," + canonical_json(turns)[1:]
+        turns = [{"role": "assistant", "content": reply}, {"role": "user", "content": correction}]
+        # One by one: a lone surrogate has all texts beside it written in another way.
+        rest = b",".join((_first_turn(text, first.images)[:-1], *map(canonical_json, turns))) + b"]"
         again = self._request(first.query_id, rest, position=first.position, turn=turn)
         return _with_images(again, first.images) if first.images else again
 

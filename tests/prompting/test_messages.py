@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syphus.core.images import SentImage
@@ -68,6 +68,7 @@ def test_a_correcting_turn_follows_the_reply_that_it_corrects() -> None:
 
 
 @given(ANY_TEXT, ANY_TEXT)
+@example("\ud800", "\x7f")
 def test_the_prefix_is_the_same_bytes_in_all_requests(one: str, other: str) -> None:
     """So that a provider's prompt cache serves it, also in correcting turns."""
     made = assembler()
