@@ -22,6 +22,10 @@ def cancel(
     base_url: BaseUrl = None,
     config: Config = None,
     poll_seconds: PollSeconds = None,
+    *,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Give up batches that the endpoint doesn't know.")
+    ] = False,
 ) -> int:
     """Cancel a run's batches at the endpoint; keep what they have done and write its files."""
     from syphus.cli.console import Console  # noqa: PLC0415 - not needed by --help
@@ -46,7 +50,7 @@ def cancel(
     console = Console(progress=False, secrets=secrets)
     first = choose_deployments(settings, env)[0]
     try:
-        count = asyncio.run(cancel_batches(settings, first, console))
+        count = asyncio.run(cancel_batches(settings, first, console, forget=forget))
     except KeyboardInterrupt:
         raise StoppedEarly(
             "interrupted: batches may be cancelled already; the same command goes on from here"

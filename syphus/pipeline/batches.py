@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from syphus.backends.batch.batch import LEDGER, BatchApi
+from syphus.backends.batch.fetching import FORGOTTEN_AFTER
 from syphus.backends.batch.ledger import read_ledger
 from syphus.backends.body import BodyWriter, Dialect
 from syphus.core.batches import count_batches
@@ -55,8 +56,11 @@ async def open_batches(
     observer: Observer,
     folder: Path,
     vision: Vision | None = None,
+    forget: bool = False,
 ) -> Asked:
     """The engine of a run whose journals are in `folder`.
+
+    With `forget`, batches that the endpoint doesn't know are given up at once.
 
     The first deployment takes the batches. Where `batch_fallback` is set, the others answer the
     rest online, or the first where there is no other.
@@ -65,7 +69,13 @@ async def open_batches(
     wording = BatchWording(folder, first, on_notice=observer.notice, vision=vision)
     under_way = _cost_under_way(folder)
     backend = await _open_backend(
-        first, settings, stack, run_name=wording.run_name, observer=observer, folder=folder
+        first,
+        settings,
+        stack,
+        run_name=wording.run_name,
+        observer=observer,
+        folder=folder,
+        forgotten_after=0.0 if forget else FORGOTTEN_AFTER,
     )
     if backend.outstanding:
         observer.notice(f"{backend.outstanding} requests are in batches that were begun earlier")
@@ -107,8 +117,12 @@ async def open_batches(
     )
 
 
-async def cancel_batches(settings: Settings, deployment: Deployment, observer: Observer) -> int:
+async def cancel_batches(
+    settings: Settings, deployment: Deployment, observer: Observer, *, forget: bool = False
+) -> int:
     """Cancels the batches of the run in `settings.folder`; keeps what they have done.
+
+    With `forget`, those that the endpoint doesn't know are given up.
 
     Returns how many replies that were. Waits until every batch has ended at the endpoint, which may
     take minutes. Raises JournalInUse where a process works on the run, StoppingError where the
@@ -137,6 +151,7 @@ async def cancel_batches(settings: Settings, deployment: Deployment, observer: O
                 connections,
                 observer=observer,
                 folder=folder,
+                forget=forget,
             )
             engine = asked.engine
             if not isinstance(engine, BatchEngine):
@@ -231,6 +246,7 @@ async def _open_backend(
     run_name: str,
     observer: Observer,
     folder: Path,
+    forgotten_after: float,
 ) -> BatchApi:
     provider = None
     if deployment.entra_identity:
@@ -244,6 +260,7 @@ async def _open_backend(
             run=run_name,
             poll_seconds=settings.poll_seconds,
             enqueued_tokens=settings.enqueued_tokens,
+            forgotten_after=forgotten_after,
             timeout=settings.timeout,
             on_notice=observer.notice,
             token_provider=provider,

@@ -80,6 +80,26 @@ def test_an_interrupted_run_says_that_batches_go_on(desk: Any, server: ScriptedS
     assert (batch["status"], batch["done"]) == ("completed", 5)
 
 
+def test_a_batch_that_is_lost_for_good_is_given_up(desk: Any, server: ScriptedServer) -> None:
+    """Run and cancel stop for one that the endpoint doesn't know, and name the way on."""
+    server.play(Script(batches=Batches(running=10_000)))
+    start_and_stop(desk, server, looks=2)
+    lost = [RouteFault("not_found", "find_batch"), RouteFault("not_found", "cancel")]
+    server.play(Script(batches=Batches(faults=lost)))
+    for command in (("run", *NAME, *FOLDER), ("cancel", "out")):
+        flags = reach(server) if command[0] == "run" else (*reach(server)[:2], "--poll_seconds")
+        stopped = desk.call(*command, *flags, 0.02)
+        assert stopped.status != 0
+        assert "knows no batch" in stopped.err
+        assert "syphus cancel RUN --forget" in stopped.err
+    given_up = desk.call("cancel", "out", *reach(server)[:2], "--poll_seconds", 0.02, "--forget")
+    assert "gone from the endpoint" in given_up.err
+    server.play(Script())
+    again = desk.call("run", *NAME, "--base_url", server.base_url, "--model", "m", *FOLDER)
+    assert again.status == 0, again.err
+    assert len({record["id"] for record in desk.read("out/valid_output.json")}) == 5
+
+
 @pytest.mark.parametrize(("route", "times"), [("upload", 2), ("create", 1), ("create", 2)])
 def test_ctrl_c_while_an_answer_is_on_its_way_pays_nothing_twice(
     desk: Any, server: ScriptedServer, route: Any, times: int

@@ -15,7 +15,7 @@ from asyncio_throttle.throttler import Throttler
 
 from syphus.backends.batch.client import connect
 from syphus.backends.batch.enqueued import Enqueued
-from syphus.backends.batch.fetching import Fetching
+from syphus.backends.batch.fetching import FORGOTTEN_AFTER, Fetching
 from syphus.backends.batch.filling import MOST_BYTES, MOST_LINES, Bounds
 from syphus.backends.batch.ledger import Ledger
 from syphus.backends.batch.line import LineReader
@@ -60,8 +60,9 @@ class BatchApi:
     those of the Batch API. Batches are polled every `poll_seconds`; `enqueued_tokens` is the
     endpoint's limit for what hasn't ended, None: learned where it refuses. `look_seconds` lie
     between two looks for what may or may not have been created: 15, or `poll_seconds` if those are
-    fewer. `sleep`, `clock` (seconds) and `wall_clock` (seconds since the epoch) are replaced in
-    tests.
+    fewer. A batch that the endpoint doesn't know is lost once it is `forgotten_after` seconds old;
+    before, the run stops. `sleep`, `clock` (seconds) and `wall_clock` (seconds since the epoch) are
+    replaced in tests.
 
     After a restart, the outcomes of a chunk that was not told `durable` are given out again.
 
@@ -79,6 +80,7 @@ class BatchApi:
         look_seconds: float | None = None,
         most_lines: int | None = None,
         most_bytes: int = MOST_BYTES,
+        forgotten_after: float = FORGOTTEN_AFTER,
         timeout: float = _TIMEOUT,
         on_notice: Callable[[str], None] = _ignore,
         token_provider: TokenProvider | None = None,
@@ -97,6 +99,7 @@ class BatchApi:
             bytes=most_bytes,
             tokens=enqueued_tokens,
         )
+        self._forgotten_after = forgotten_after
         self._timeout = timeout
         self._on_notice = on_notice
         self._token_provider = token_provider
@@ -151,6 +154,7 @@ class BatchApi:
                 on_notice=self._on_notice,
                 sleep=self._sleep,
                 wall_clock=self._wall_clock,
+                forgotten_after=self._forgotten_after,
             )
             self._fetching = Fetching(
                 ledger=self._ledger,
@@ -158,6 +162,7 @@ class BatchApi:
                 folder=folder,
                 on_notice=self._on_notice,
                 wall_clock=self._wall_clock,
+                forgotten_after=self._forgotten_after,
             )
             self._teller = Teller(
                 on_notice=self._on_notice, clock=self._clock, last_good=self._clock()

@@ -40,13 +40,18 @@ _DOWNLOADS = 3
 
 @dataclass(slots=True, kw_only=True)
 class Fetching:
-    """Fetches into `folder` from `remote`, told to `ledger`. Raises RequestError, as `Steps`."""
+    """Fetches into `folder` from `remote`, told to `ledger`. Raises RequestError, as `Steps`.
+
+    A batch that the endpoint doesn't know is lost once it is `forgotten_after` seconds old; before,
+    the key is more likely another project's.
+    """
 
     ledger: Ledger
     remote: Remote
     folder: Path
     on_notice: Callable[[str], None]
     wall_clock: Callable[[], float]
+    forgotten_after: float = FORGOTTEN_AFTER
     _rounds: dict[tuple[str, str], int] = field(default_factory=dict)
 
     async def download(self, chunk: Chunk) -> None:
@@ -108,7 +113,7 @@ class Fetching:
         """
         if self._count("gone", chunk) < _ROUNDS_FOR_FILES:
             raise RetryableError(f"a file of the batch isn't found: {error}") from error
-        if self.wall_clock() - (chunk.ended or 0.0) >= FORGOTTEN_AFTER:
+        if self.wall_clock() - (chunk.ended or 0.0) >= self.forgotten_after:
             return
         try:
             batch = await self.remote.batch(chunk.batch_id or "")
@@ -157,6 +162,6 @@ def unknown_batch(chunk: Chunk) -> UnknownDeployment:
     """What stops the run where the endpoint doesn't know a batch that can't be forgotten yet."""
     return UnknownDeployment(
         f"the endpoint knows no batch {chunk.batch_id} any more; is the key another project's than "
-        "the one that created it?",
+        "the one that created it? If it is lost for good, `syphus cancel RUN --forget` gives it up",
         status=404,
     )

@@ -60,6 +60,7 @@ class Steps:
     on_notice: Callable[[str], None]
     sleep: Callable[[float], Awaitable[None]]
     wall_clock: Callable[[], float]
+    forgotten_after: float = FORGOTTEN_AFTER
     _fruitless: dict[tuple[str, str], int] = field(default_factory=dict)
     _told_spare: set[str] = field(default_factory=set)
 
@@ -253,7 +254,7 @@ class Steps:
     def _miss(self, chunk: Chunk) -> bool:
         if self._count("batch", chunk) < _POLLS_FOR_BATCH:
             return False
-        if self.wall_clock() - (chunk.created or 0.0) < FORGOTTEN_AFTER:
+        if self.wall_clock() - (chunk.created or 0.0) < self.forgotten_after:
             raise unknown_batch(chunk)
         self.on_notice(f"batch {chunk.batch_id} is gone from the endpoint, and so are its answers")
         self.ledger.append(chunk, "ended", status="lost", counted=False)
