@@ -9,10 +9,8 @@ uninterrupted conversion of the files as they are now, byte by byte.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,6 +32,7 @@ from syphus.convert.stills import pillow_in_use
 from syphus.convert.tally import Tally
 from syphus.convert.work import Outcome, Work
 from syphus.core.errors import AnnotationError, SettingsError
+from syphus.core.lock import InUse, held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -238,15 +237,12 @@ def _records(outcome: Outcome) -> Iterator[bytes]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            stack.enter_context(held(folder))
+        except InUse as error:
             raise SettingsError(
                 f"another process converts into {folder.parent}; wait for it or choose another "
                 "--output_dir"
             ) from error
         yield
-    finally:
-        os.close(handle)

@@ -8,14 +8,16 @@ memory stays bounded for files that another program laid out, too
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from syphus.core.errors import AnnotationError
-from syphus.core.records import Pair
+from syphus.export.instructions import read_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from syphus.core.records import Pair
 
 ENGLISH = "en"
 
@@ -38,7 +40,7 @@ class Edition:
         try:
             with self.path.open("rb") as file:
                 for name, entry in ijson.kvitems(file, "data"):
-                    yield _pair(self.path, name, entry)
+                    yield read_pair(self.path, name, entry)
                     last = name
         except OSError as error:
             reason = error.strerror or str(error)
@@ -54,28 +56,3 @@ def file_name(short: str, kind: str, edition: Edition) -> str:
     """`DC_kind` in English, `DC_kind_zh` in another language."""
     code = "" if edition.language == ENGLISH else f"_{edition.language}"
     return f"{short}_{kind}{code}"
-
-
-def _pair(path: Path, name: str, entry: Any) -> Pair:
-    fields = entry if isinstance(entry, dict) else {}
-    instruction, answer = fields.get("instruction"), fields.get("answer")
-    images, related = fields.get("image_ids") or [], fields.get("rel_ins_ids") or []
-    if not (
-        isinstance(instruction, str)
-        and isinstance(answer, str)
-        and _are_names(images)
-        and _are_names(related)
-    ):
-        raise AnnotationError(f"{path}: {name} isn't an instruction with an answer", path=path)
-    return Pair(
-        id=name,
-        query_id="",
-        instruction=instruction,
-        answer=answer,
-        image_ids=tuple(images),
-        related_ids=tuple(related),
-    )
-
-
-def _are_names(found: Any) -> bool:
-    return isinstance(found, list) and all(isinstance(each, str) for each in found)

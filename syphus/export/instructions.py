@@ -99,14 +99,14 @@ def read_instructions(path: Path) -> Iterator[Pair]:
     done = 0
     try:
         for name, entry in _stream(path):
-            yield _pair(path, name, entry)
+            yield read_pair(path, name, entry)
             done += 1
     except OtherLayout:
         entries = _load(path)
     else:
         return
     for name, entry in islice(entries.items(), done, None):
-        yield _pair(path, name, entry)
+        yield read_pair(path, name, entry)
 
 
 def _stream(path: Path) -> Iterator[tuple[str, Any]]:
@@ -148,18 +148,18 @@ def _load_leniently(path: Path, content: bytes) -> Any:
         raise AnnotationError(f"{path.name} isn't JSON: {error}", path=path) from error
 
 
-def _pair(path: Path, name: str, entry: Any) -> Pair:
+def read_pair(path: Path, name: str, entry: Any) -> Pair:
+    """The pair that stands under `name` in a file. Raises AnnotationError where it is none."""
     fields = entry if isinstance(entry, dict) else {}
     instruction, answer = fields.get("instruction"), fields.get("answer")
-    images = fields.get("image_ids") or []
-    related = fields.get("rel_ins_ids") or []
+    images, related = fields.get("image_ids") or [], fields.get("rel_ins_ids") or []
     if not (
         isinstance(instruction, str)
         and isinstance(answer, str)
-        and isinstance(images, list)
-        and isinstance(related, list)
+        and _are_names(images)
+        and _are_names(related)
     ):
-        raise AnnotationError(f"{path.name}: {name} isn't an instruction with an answer", path=path)
+        raise AnnotationError(f"{path}: {name} isn't an instruction with an answer", path=path)
     return Pair(
         id=name,
         query_id="",
@@ -168,3 +168,7 @@ def _pair(path: Path, name: str, entry: Any) -> Pair:
         image_ids=tuple(images),
         related_ids=tuple(related),
     )
+
+
+def _are_names(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(each, str) for each in found)
