@@ -84,10 +84,10 @@ class ListWriter:
         self.count = 0
         file.write(b"[")
 
-    def add(self, value: Any) -> None:
-        """Adds one element."""
-        self._file.write((b",\n" if self.count else b"\n") + dump(value))
+    def add(self, value: Any) -> int:
+        """Adds one element; gives the bytes that it took."""
         self.count += 1
+        return self._file.write((b",\n" if self.count > 1 else b"\n") + dump(value))
 
     def close(self) -> None:
         """Ends the array; the file itself stays open."""

@@ -37,8 +37,8 @@ class QuerySpool:
 
     def add(self, query: Query) -> None:
         """Adds one query."""
-        self._list.add(_element(query))
-        self._ends.append(self._file.tell())
+        # Asking the file where it is would be a call of the system for each query.
+        self._ends.append(self._ends[-1] + self._list.add(_element(query)))
 
     def at(self, position: int) -> Query:
         """The query at `position`, counted from 0. Raises OSError where the disk is full."""

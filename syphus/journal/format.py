@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
@@ -27,6 +26,7 @@ from math import isfinite
 from typing import Any, Literal, TypeAlias, get_args
 
 import orjson
+from zlib_ng.zlib_ng import crc32  # ten times as fast as zlib's on 4 KB
 
 from syphus.core.images import SentImage, describe_images, read_images
 from syphus.core.records import Failure, Reply, Request, Usage
@@ -77,7 +77,7 @@ class Record:
 
 def _seal(key: str, kind: Kind, rest: str) -> bytes:
     body = f'{{"key":"{key}","kind":"{kind}",{rest}'.encode("ascii")
-    return body + _TAIL % zlib.crc32(body)
+    return body + _TAIL % crc32(body)
 
 
 def encode_sent(
@@ -148,7 +148,7 @@ def _number(value: float | None) -> str:
 def is_whole(line: bytes | memoryview) -> bool:
     """Whether a line, with its newline, is exactly what was written."""
     body = line[:-_TAIL_BYTES]
-    return len(body) > _KIND_AT and line[-_TAIL_BYTES:] == _TAIL % zlib.crc32(body)
+    return len(body) > _KIND_AT and line[-_TAIL_BYTES:] == _TAIL % crc32(body)
 
 
 def read_head(line: bytes | memoryview) -> Head | None:

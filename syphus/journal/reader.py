@@ -71,11 +71,15 @@ class JournalIndex:
     _unended: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
     def add(
-        self, head: Head, offset: int, *, is_copy: Callable[[int], bool] = lambda _: False
+        self,
+        head: Head,
+        offset: int,
+        line: memoryview | None = None,
+        is_at: Callable[[memoryview | None, int], bool] = lambda _line, _known: False,
     ) -> bool:
         """Takes note of the line that begins at `offset`; False where it is a copy.
 
-        `is_copy(known)` tells whether the line is, byte for byte, the one that begins at `known`.
+        `is_at(line, known)` tells whether the line stands, byte for byte, at `known` already.
         """
         key, kind, cost, prompt, completion, cached = head
         if kind == "sent":
@@ -88,7 +92,7 @@ class JournalIndex:
             return True
         standing = self.outcomes.put(key, offset)
         if standing is not None:
-            if any(map(is_copy, (standing, *self.others.get(key, ())))):
+            if any(is_at(line, known) for known in (standing, *self.others.get(key, ()))):
                 self.outcomes.put(key, standing)
                 return False
             self._choose(key, standing, offset, failed=kind == "failed")
@@ -238,11 +242,11 @@ def read_index(path: Path) -> JournalIndex:
         return index
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
+    def is_at(line: memoryview | None, known: int) -> bool:
+        return line is not None and os.pread(handle, len(line), known) == line
+
     def take(line: memoryview, head: Head, offset: int) -> None:
-        is_new = index.add(
-            head, offset, is_copy=lambda known: os.pread(handle, len(line), known) == line
-        )
-        if head[2] is None and is_new:
+        if index.add(head, offset, line, is_at) and head[2] is None:
             index.add_unpriced(line, head)
 
     try:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from syphus.core.errors import InputError, StoppedEarly
 from syphus.core.records import Failure, QuestionAnswer, Reply
 from syphus.pipeline.keeping import NOT_WRITTEN
-from syphus.pipeline.plugin_calls import images_of, message_for, ready_pairs
+from syphus.pipeline.plugin_calls import images_of, message_for, names_images, ready_pairs
 from syphus.pipeline.verdicts import Verdict, correction, judge
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Generation:
         self.offsets = array("q")
         self.tally = Tally()
         self._dataset = dataset
+        self._names_images = names_images(dataset)
         self._queries = queries
         self._taken: deque[Query] = deque()
         self._assembler = assembler
@@ -190,7 +191,8 @@ class Generation:
     def _first_request(self, query: Query) -> Sequence[Request]:
         position = len(self.offsets)
         text = message_for(self._dataset, query)
-        images_of(self._dataset, query)
+        if self._names_images:
+            images_of(self._dataset, query)
         self._spool.add(query)
         self.tally.read += 1
         if (ready := ready_pairs(self._dataset, query)) is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from syphus.core.durable import without_surrogates
 from syphus.core.errors import PluginError
 from syphus.core.records import Parsed, QuestionAnswer, Rejected
+from syphus.plugins.dataset import AbstractDataset
 from syphus.plugins.faults import is_fault, say
 from syphus.replies import parse_structured
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from syphus.core.records import Pair, Query, Reply
-    from syphus.plugins.dataset import AbstractDataset
 
 _LONGEST_ID = 100
 # Far more than a picture is good for: a reply that holds more went round in circles.
@@ -41,6 +41,11 @@ def message_for(dataset: AbstractDataset, query: Query) -> str:
     except UnicodeEncodeError:
         return str(without_surrogates(text))
     return text
+
+
+def names_images(dataset: AbstractDataset) -> bool:
+    """Whether the plugin says which images a query has; by default each source has its own."""
+    return type(dataset).image_ids is not AbstractDataset.image_ids
 
 
 def images_of(dataset: AbstractDataset, query: Query) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from syphus.export.neighbours import nearest_text
 from syphus.export.relations import ByImages, BySource, EachAlone, PreviousTurns, SameSource
-from syphus.plugins.dataset import AbstractDataset
+from syphus.pipeline.plugin_calls import names_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from syphus.export.numbering import QueryFacts
     from syphus.export.relations import Relations
+    from syphus.plugins.dataset import AbstractDataset
 
 
 def relations_at_once(
@@ -27,7 +28,7 @@ def relations_at_once(
     if dataset.relations == "previous_turns":
         return PreviousTurns(dataset.turns)
     if dataset.relations == "same_source" and not renamed:
-        shared = _names_images(dataset) and ByImages(facts())
+        shared = names_images(dataset) and ByImages(facts())
         return None if shared else EachAlone()
     return None
 
@@ -38,10 +39,5 @@ def relations_of(
     """Relations across queries, learned from the pairs in `valid_output.json`."""
     if dataset.relations == "nearest_text":
         return nearest_text(valid, facts)
-    grouping = ByImages(facts()) if _names_images(dataset) else BySource(facts())
+    grouping = ByImages(facts()) if names_images(dataset) else BySource(facts())
     return SameSource(valid, facts, grouping)
-
-
-def _names_images(dataset: AbstractDataset) -> bool:
-    """Whether the plugin says which images a query has; by default each source has its own."""
-    return type(dataset).image_ids is not AbstractDataset.image_ids

@@ -84,8 +84,13 @@ class _Table:
         return None
 
     def _grow(self) -> None:
-        old = self._places
+        old, count = self._places, self._count
         self._make(self._mask + 1)
+        self._count = count
+        places, mask = self._places, self._mask
         for at in range(0, len(old), 2):
-            if old[at]:
-                self.put(old[at], old[at + 1])
+            if key := old[at]:
+                to = (key // _PARTS << 1) & mask
+                while places[to]:
+                    to = (to + 2) & mask
+                places[to], places[to + 1] = key, old[at + 1]
