@@ -167,6 +167,8 @@ def in_child(act: Callable[[], None]) -> int:
 def main(folder: Path, url: str, dialect: str, count: int, stride: int, *, signals: str) -> None:
     """Ends one run after the other, each at a later point, until a sitting outlives its point."""
     numbers = [signal.Signals[f"SIG{name}"] for name in signals.split(",")]
+    # Whoever started this in the background may have it ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # What is imported at first use is imported here, and not once more in every process.
     (folder / "k0").mkdir()
     first = make_backend(folder / "k0", url, dialect, "k0", [], most_lines=A_CHUNK)
