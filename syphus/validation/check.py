@@ -14,7 +14,7 @@ from syphus.validation.findings import Findings, Kind
 from syphus.validation.ids import IdSet
 from syphus.validation.images import check_images
 from syphus.validation.instructions import Checked, check_instructions
-from syphus.validation.kinds import ENGLISH, FileSet, InstructionsFile
+from syphus.validation.kinds import ENGLISH, FileSet, LanguageFile
 from syphus.validation.members import read_members
 from syphus.validation.train import check_train
 
@@ -31,10 +31,17 @@ class CheckedSet:
     """
 
     files: FileSet
-    languages: dict[str, list[tuple[InstructionsFile, Checked]]] = field(default_factory=dict)
-    references: dict[str, tuple[InstructionsFile, Checked]] = field(default_factory=dict)
+    languages: dict[str, list[tuple[LanguageFile, Checked]]] = field(default_factory=dict)
+    references: dict[str, tuple[LanguageFile, Checked]] = field(default_factory=dict)
     whole: bool = True
     lines: list[str] = field(default_factory=list)
+
+    def instructions_of(self, train: LanguageFile) -> Checked | None:
+        """The instructions that a train file is of: those of its language, or of the reference."""
+        found = {file.language: one for file, one in self.languages.get(train.short, ())}
+        if train.language in found or not found:
+            return found.get(train.language)
+        return self.references[train.short][1]
 
 
 def check_set(files: FileSet, findings: Findings) -> CheckedSet:
@@ -67,10 +74,11 @@ def check_set(files: FileSet, findings: Findings) -> CheckedSet:
 def _check_images(checked: CheckedSet, findings: Findings) -> IdSet | None:
     """Every image id; None where there is no image file, or one of them couldn't be read."""
     images, counts = IdSet(), []
-    for path in checked.files.images:
+    for path in list(checked.files.images):
         count, whole = check_images(path, images, findings)
         checked.whole &= whole
         if count is None:
+            checked.files.images.remove(path)
             checked.files.left_alone.append(path)
             continue
         counts.append(count)
@@ -82,8 +90,8 @@ def _check_images(checked: CheckedSet, findings: Findings) -> IdSet | None:
 
 
 def _compare(
-    reference: tuple[InstructionsFile, Checked],
-    other: tuple[InstructionsFile, Checked],
+    reference: tuple[LanguageFile, Checked],
+    other: tuple[LanguageFile, Checked],
     known: dict[str, IdSet],
     checked: CheckedSet,
     findings: Findings,
@@ -124,7 +132,7 @@ def _known_errors(paths: Iterable[Path], findings: Findings) -> dict[str, IdSet]
 
 
 def _check_apart(
-    references: Sequence[tuple[InstructionsFile, Checked]], findings: Findings
+    references: Sequence[tuple[LanguageFile, Checked]], findings: Findings
 ) -> None:
     """Data sets of one folder are loaded together, so that no two may use one id."""
     for at, (file, checked) in enumerate(references):
@@ -135,11 +143,12 @@ def _check_apart(
 
 
 def _check_train_files(checked: CheckedSet, findings: Findings) -> None:
-    for short, path in checked.files.train:
-        reference = checked.references.get(short)
-        known = reference[1].ids if reference is not None and reference[1].whole else None
-        count, whole = check_train(path, known, findings)
+    for file in checked.files.train:
+        found = checked.instructions_of(file)
+        known = found.ids if found is not None and found.whole else None
+        count, whole = check_train(file.path, known, findings)
         checked.whole &= whole
-        checked.lines.append(f"{path}: {count} ids to train on")
+        checked.lines.append(f"{file.path}: {count} ids to train on")
         if known is None:
-            checked.lines.append(f"{path}: ids unchecked, its instructions can't be read")
+            why = "aren't there" if found is None else "can't be read"
+            checked.lines.append(f"{file.path}: ids unchecked, its instructions {why}")

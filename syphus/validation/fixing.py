@@ -63,9 +63,11 @@ def fix_set(checked: CheckedSet) -> list[Dropped]:
         for file, found in languages:
             kept = _Kept(found.ids, reference.ids, gone)
             dropped.append(_rewrite(file.path, _instructions, kept))
-        kept = _Kept(reference.ids, reference.ids, gone)
-        paths = [path for of, path in checked.files.train if of == short]
-        dropped += [_rewrite(path, _train, kept) for path in paths]
+        for train in checked.files.train:
+            instructions = checked.instructions_of(train) if train.short == short else None
+            if instructions is not None:
+                kept = _Kept(instructions.ids, reference.ids, gone)
+                dropped.append(_rewrite(train.path, _train, kept))
     return [each for each in dropped if each.counts]
 
 

@@ -29,10 +29,9 @@ _OF_A_RUN: Final = frozenset(
         "valid_output.json",
     }
 )
-_INSTRUCTIONS = re.compile(
-    r"(?P<short>.*?)_?instructions(?:_(?P<language>[a-z]{2,3}(?:[-_][A-Za-z0-9]+)*))?\.json"
-)
-_TRAIN = re.compile(r"(?P<short>.*?)_?train\.json")
+_LANGUAGE = r"(?:_(?P<language>[a-z]{2,3}(?:[-_][A-Za-z0-9]+)*))?"
+_INSTRUCTIONS = re.compile(rf"(?P<short>.*?)_?instructions{_LANGUAGE}\.json")
+_TRAIN = re.compile(rf"(?P<short>.*?)_?train{_LANGUAGE}\.json")
 # The smallest PNG has 67 bytes, thus 92 characters; names and hashes are shorter.
 _IMAGE_TEXT = re.compile(r"[A-Za-z0-9+/_-]{90,}={0,2}")
 _CHECKSUM_NAMES: Final = frozenset({"md5sums", "md5sums.txt", "md5sum.txt", "md5.txt"})
@@ -47,8 +46,8 @@ class Content(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstructionsFile:
-    """A file of instructions of the data set `short`."""
+class LanguageFile:
+    """A file of the data set `short` in one language: instructions, or ids to train on."""
 
     path: Path
     short: str
@@ -59,12 +58,12 @@ class InstructionsFile:
 class FileSet:
     """Files that are checked against each other.
 
-    Image files and parquet shards are in `images`, train files with their data set's short name in
-    `train`, lists of checksums in `checksums`; `left_alone` is what is no file of MIMIC-IT.
+    Image files and parquet shards are in `images`, lists of checksums in `checksums`; `left_alone`
+    is what is no file of MIMIC-IT.
     """
 
-    instructions: list[InstructionsFile] = field(default_factory=list)
-    train: list[tuple[str, Path]] = field(default_factory=list)
+    instructions: list[LanguageFile] = field(default_factory=list)
+    train: list[LanguageFile] = field(default_factory=list)
     images: list[Path] = field(default_factory=list)
     checksums: list[Path] = field(default_factory=list)
     errors: list[Path] = field(default_factory=list)
@@ -89,9 +88,14 @@ def file_sets(places: Iterable[Path]) -> list[FileSet]:
             raise AnnotationError(f"{place}: no such file or folder", path=place)
     if single:
         sets.append(_sorted_out(single))
-    if not any(each.instructions or each.train or each.images for each in sets):
-        raise AnnotationError("no file of MIMIC-IT is there: no instructions, no images")
+    check_any(sets)
     return sets
+
+
+def check_any(sets: Iterable[FileSet]) -> None:
+    """Raises AnnotationError where there is nothing to check: it isn't to be taken for clean."""
+    if not any(each.instructions or each.train or each.images or each.checksums for each in sets):
+        raise AnnotationError("no file of MIMIC-IT is there: no instructions, no images")
 
 
 def _of_tree(root: Path) -> list[FileSet]:
@@ -116,15 +120,9 @@ def _sorted_out(paths: Iterable[Path]) -> FileSet:
     rest = []
     for path in paths:
         if match := _INSTRUCTIONS.fullmatch(path.name):
-            found.instructions.append(
-                InstructionsFile(
-                    path=path,
-                    short=match["short"],
-                    language=match["language"] or ENGLISH,
-                )
-            )
+            found.instructions.append(_language_file(path, match))
         elif match := _TRAIN.fullmatch(path.name):
-            found.train.append((match["short"], path))
+            found.train.append(_language_file(path, match))
         elif path.name == "translation_errors.json":
             found.errors.append(path)
         elif path.suffix == ".parquet":
@@ -139,11 +137,15 @@ def _sorted_out(paths: Iterable[Path]) -> FileSet:
     return found
 
 
+def _language_file(path: Path, name: re.Match[str]) -> LanguageFile:
+    return LanguageFile(path=path, short=name["short"], language=name["language"] or ENGLISH)
+
+
 def _place(path: Path, content: Content | None, found: FileSet) -> None:
     if content is Content.INSTRUCTIONS:
-        found.instructions.append(InstructionsFile(path=path, short=path.stem))
+        found.instructions.append(LanguageFile(path=path, short=path.stem))
     elif content is Content.TRAIN:
-        found.train.append((path.stem, path))
+        found.train.append(LanguageFile(path=path, short=path.stem))
     elif content is Content.IMAGES:
         found.images.append(path)
     else:

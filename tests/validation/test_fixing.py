@@ -41,6 +41,16 @@ def test_what_dangles_is_dropped_and_counted(album: Album) -> None:
     assert english[0].related_ids == (pair_id(2), pair_id(3))
 
 
+def test_what_a_language_lacks_goes_from_its_train_file(album: Album) -> None:
+    """And from no other's."""
+    album.files["DC_train_zh.json"] = dict(album.files["DC_train.json"])
+    for name, each in album.data("DC_instructions_zh.json").items():
+        each["rel_ins_ids"] = [] if name in (pair_id(1), pair_id(3)) else each["rel_ins_ids"]
+    del album.data("DC_instructions_zh.json")[pair_id(2)]
+    album.write()
+    assert fix(album.folder) == {"DC_train_zh.json": {"related ids": 2, "ids to train on": 1}}
+
+
 def test_the_file_as_it_was_is_kept(album: Album) -> None:
     """A second fix doesn't lose it; a file in which nothing dangles isn't touched."""
     album.files["DC_train.json"]["DC_INS_66666"] = []

@@ -88,6 +88,27 @@ def test_a_train_file_may_name_a_part(album: Album) -> None:
     assert kinds(album.check()) == set()
 
 
+def test_a_language_has_a_train_file_of_its_own(album: Album) -> None:
+    """As an export writes them: it is held against the instructions of its language."""
+    album.files["DC_train_zh.json"] = dict(album.files["DC_train.json"])
+    assert kinds(album.check()) == set()
+    with json_list(album.folder / "translation_errors.json") as errors:
+        errors.add({"id": pair_id(2), "language": "zh", "text": "", "error_message": "e"})
+    for name, each in album.data("DC_instructions_zh.json").items():
+        each["rel_ins_ids"] = [other for other in each["rel_ins_ids"] if other != pair_id(2)]
+        album.files["DC_train_zh.json"][name] = each["rel_ins_ids"]
+    del album.data("DC_instructions_zh.json")[pair_id(2)]
+    assert album.check().by_kind() == {Kind.RELATED: 1}
+    (train,) = (set_of.train for set_of in file_sets([album.folder]))
+    assert [(each.short, each.language) for each in train] == [("DC", "en"), ("DC", "zh")]
+
+
+def test_a_train_file_of_a_language_without_instructions(album: Album) -> None:
+    """It is held against English, which has every id."""
+    album.files["DC_train_ja.json"] = {"DC_INS_77777": []}
+    assert album.check().by_kind() == {Kind.RELATED: 1}
+
+
 def test_files_named_singly_are_one_set(album: Album) -> None:
     """Whatever folders they come from; what is known by its contents needs no name."""
     album.write()
