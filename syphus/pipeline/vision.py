@@ -20,7 +20,7 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
 from syphus.convert.sending import ImageEncoder
-from syphus.convert.unreadable import Unreadable, printable
+from syphus.convert.unreadable import Unreadable, explain, printable
 from syphus.core.errors import ImageUnusable, PluginError, RetryableError
 from syphus.core.images import SentImage, show_address
 from syphus.core.records import Failure
@@ -106,7 +106,7 @@ class Vision:
                 if isinstance(source, str) and _ADDRESS.match(source) and self._may_fetch:
                     measured.append((self._side, self._side))
                     continue
-                with self._opened(source, number) as content:
+                with self._opened(source) as content:
                     measured.append(self._encoder.measure(content))
             except Unreadable as error:
                 measured.append(f"{_name(source, number)} {error}")
@@ -166,7 +166,7 @@ class Vision:
 
     def _encode_one(self, source: str | bytes, number: int) -> Encoded:
         try:
-            with self._opened(source, number) as content:
+            with self._opened(source) as content:
                 return self._encoder.encode(content)
         except Unreadable as error:
             raise ImageUnusable(f"{_name(source, number)} {error}") from None
@@ -176,22 +176,21 @@ class Vision:
             return sent_images_of(self._dataset, query)
 
     @contextmanager
-    def _opened(self, source: str | bytes, number: int) -> Iterator[IO[bytes]]:
+    def _opened(self, source: str | bytes) -> Iterator[IO[bytes]]:
         if isinstance(source, bytes):
             yield io.BytesIO(source)
         elif _ADDRESS.match(source):
             yield io.BytesIO(self._fetch(source))
         else:
-            path = Path(find_file(source, self._dataset.root_folder))
             try:
+                path = Path(find_file(source, self._dataset.root_folder))
                 if not path.is_file():  # a pipe would be waited for
                     raise Unreadable("is no file")
+                file = path.open("rb")
             except ValueError:  # a NUL in the name
                 raise Unreadable("is no name of a file") from None
-            try:
-                file = path.open("rb")
-            except PermissionError as error:
-                raise ImageUnusable(f"{_name(source, number)} {error.strerror}") from None
+            except OSError as error:
+                raise Unreadable(explain(error)) from None
             with file:
                 yield file
 
@@ -262,4 +261,4 @@ def _name(source: str | bytes, number: int) -> str:
         return f"image {number} (bytes)"
     if _ADDRESS.match(source):
         return show_address(source)
-    return printable(source)[:_LONGEST_NAME]
+    return printable(source)[:_LONGEST_NAME] or f"image {number} (without a name)"

@@ -131,9 +131,7 @@ def _known_errors(paths: Iterable[Path], findings: Findings) -> dict[str, IdSet]
     return known
 
 
-def _check_apart(
-    references: Sequence[tuple[LanguageFile, Checked]], findings: Findings
-) -> None:
+def _check_apart(references: Sequence[tuple[LanguageFile, Checked]], findings: Findings) -> None:
     """Data sets of one folder are loaded together, so that no two may use one id."""
     for at, (file, checked) in enumerate(references):
         for other, earlier in references[:at]:
