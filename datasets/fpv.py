@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from syphus import AbstractDataset, stream_json
+from syphus import AbstractDataset
+from syphus.core.json_stream import stream_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _PASSES = ("narration_pass_1", "narration_pass_2")
 _CLIP_SECONDS = 32
 _FRAME_SECONDS = 2
+_MOST_SECONDS = 1_000_000
+_WEARER = "C"
 # "#C C opens the door": the wearer acts; "#O man X waves": another does; "#unsure": not to be seen.
 _ACTOR = re.compile(r"#\s*([CO])\b\s*|#\s*summary\s*", re.IGNORECASE)
 _UNSURE = re.compile(r"#\s*unsure", re.IGNORECASE)
@@ -37,7 +39,7 @@ class EGO4D(AbstractDataset):
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         seen: set[str] = set()
-        for uid, video in stream_json(path):
+        for uid, video in stream_object(path):
             if uid in seen:
                 yield {"id": uid, "skip": "the video comes a second time; the first stands"}
                 continue
@@ -81,12 +83,17 @@ def _read_video(video: Any) -> tuple[list[tuple[float, str]], list[str]]:
 def _read_narration(narration: Any) -> tuple[float, str]:
     fields = narration if isinstance(narration, dict) else {}
     seconds, text = fields.get("timestamp_sec"), fields.get("narration_text")
-    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < 0:
+    if seconds is None or not _is_second(seconds):
         raise ValueError("timestamp_sec, in seconds")
     said = _UNSURE.sub("something", _ACTOR.sub("", text)) if isinstance(text, str) else ""
-    if not said.strip():
+    if said.strip() in ("", _WEARER):
         raise ValueError("narration_text")
     return float(seconds), " ".join(said.split())
+
+
+def _is_second(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value < _MOST_SECONDS
 
 
 def _cut(narrations: list[tuple[float, str]]) -> list[tuple[int, list[str]]]:

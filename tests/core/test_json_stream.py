@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import tracemalloc
 from itertools import islice
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from syphus.core import json_stream
 from syphus.core.errors import AnnotationError
-from syphus.core.json_stream import stream_json, stream_members
+from syphus.core.json_stream import stream_json, stream_members, stream_object
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -92,12 +93,16 @@ def test_elements_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
         ("[1 2]", None, "line 1, column 4: broken JSON: Expecting ',' or ']'"),
         ("[1, 2", None, "line 1, column 6: broken JSON: Expecting ',' or ']'"),
         ("[1, 2] 3", None, "line 1, column 8: broken JSON: Extra data"),
-        ("", None, "line 1, column 1: broken JSON: Expecting '['"),
-        ('"text"', None, "line 1, column 1: broken JSON: Expecting '['"),
+        ("", None, "the file is empty"),
+        (" \n", "a", "the file is empty"),
+        ('"text"', None, "line 1, column 1: a list or an object must stand here"),
+        ('{"a": 1}\n{"a": 2}', None, "line 2, column 1: broken JSON: Extra data: one value a file"),
+        (gzip.compress(b"[1]"), None, "is packed by gzip; unpack it first"),
+        (b"PK\x03\x04 and more", "a", "is packed by zip; unpack it first"),
         ("{1: 2}", None, "line 1, column 2: broken JSON: Expecting property name"),
         ('{"a": 1,\n"b": 2', "c", "line 2, column 7: broken JSON: Expecting ',' or '}'"),
         ('{"a": [1, x]}', "b", "line 1, column 11: broken JSON: Expecting value"),
-        ('{"a": 3}', "a", "line 1, column 7: broken JSON: Expecting '['"),
+        ('{"a": 3}', "a", "line 1, column 7: a list or an object must stand here"),
         (b'["ok",\n "caf\xe9s"]', None, "line 2, column 6: byte 0xe9 is not UTF-8"),
         (b'["caf\xc3', None, "line 1, column 6: byte 0xc3 is not UTF-8"),
         ("[" + "9" * 5000 + "]", None, "line 1, column 2: unusable JSON"),
@@ -116,6 +121,16 @@ def test_a_missing_key_is_named(tmp_path: Path, content: str, said: str) -> None
     """The line names the file and the key."""
     with pytest.raises(AnnotationError, match=said):
         read(tmp_path / "a.json", content, "a")
+
+
+def test_an_object_alone(tmp_path: Path) -> None:
+    """Its pairs, also of a name that comes twice; a list is told what is wanted."""
+    path = tmp_path / "a.json"
+    path.write_text('{"a": 1, "b": [2], "a": 3}')
+    assert list(stream_object(path)) == [("a", 1), ("b", [2]), ("a", 3)]
+    path.write_text("[1]")
+    with pytest.raises(AnnotationError, match=r"a\.json holds a list; it must hold one object"):
+        list(stream_object(path))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -39,8 +39,9 @@ def spoil_coco(spoil: Callable[[str, Any], Path]) -> Path:
     return spoil("captions_x.json", captions)
 
 
+MUST_BE = "it must be [x, y, width, height] in pixels"
 COCO_FAULTS = [
-    "item 1 (000000061001) is left out: box 1 is a list of 3; it must be [x, y, width, height]",
+    f"item 1 (000000061001) is left out: box 1 is [1.0, 2.0, 3.0]; {MUST_BE}",
     "item 2 (000000061002) is left out: a box in it has an unknown category_id",
     "item 6 (twice) is left out: its id 61003 comes a second time; the first image stands",
     "item 7 (61900) is left out: it has no file_name",
@@ -58,6 +59,29 @@ def test_coco_images_with_faults_are_left_out(
     found = read_dataset("LACONV.2d", spoil_coco(spoil))
     assert found.left_out == COCO_FAULTS
     assert list(found.texts) == ["000000061003", "000000061004", "000000061005"]
+
+
+@pytest.mark.parametrize(
+    ("box", "shown"),
+    [
+        (None, "null"),
+        ([1, 2, 3, 4, 5], "[1, 2, 3, 4, 5]"),
+        (["1", "2", "3", "4"], '["1", "2", "3", "4"]'),
+        ([10, 10, -5, 5], "[10, 10, -5, 5]"),
+        ([1, 2, 3, float("nan")], "[1, 2, 3, NaN]"),
+        ([10] * 99, f"[{'10, ' * 14}10,..."),
+    ],
+)
+def test_what_is_no_box(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path], box: Any, shown: str
+) -> None:
+    """The line shows what the file has, or how it begins."""
+    instances = load_sample("coco_instances.json")
+    instances["annotations"][0]["bbox"] = box
+    spoil("instances_x.json", instances)
+    found = read_dataset("LADD.2d", spoil("captions_x.json", load_sample("coco_captions.json")))
+    wanted = f"item 1 (000000061001) is left out: box 1 is {shown}; {MUST_BE}"
+    assert found.left_out == [wanted]
 
 
 def test_a_coco_image_becomes_captions_and_boxes(read_dataset: Callable[..., Any]) -> None:
@@ -119,8 +143,10 @@ def test_albums_with_faults_are_left_out(
     vist["albums"][2].pop("title")
     vist["albums"].append(dict(vist["albums"][3]))
     vist["albums"].append({**vist["albums"][3], "id": "72157600999"})
+    vist["albums"].append({"title": "nameless"})
     vist["images"].append({"id": "9", "album_id": "gone", "title": "t", "tags": ""})
     vist["images"].append(dict(vist["images"][-2]))
+    vist["images"].append("no object")
     vist["annotations"].append([{**vist["annotations"][-1][0], "text": ""}])
     vist["annotations"].append([{"text": "somewhere"}])
     count = len(vist["annotations"])
@@ -132,10 +158,12 @@ def test_albums_with_faults_are_left_out(
         "item 3 (72157600102) is left out: it has no title",
         "item 6 (72157600999) is left out: no story tells of its photos",
         "item 7 (72157600103) is left out: the album comes a second time; the first stands",
-        "item 8 (9) is left out: image 15 belongs to the album gone, which the file lacks",
-        "item 9 (1100602) is left out: the image comes a second time; the first stands",
-        f"item 10 (1100601) is left out: annotation {count - 1} has no text",
-        f"item 11 is left out: annotation {count} belongs to no album",
+        "item 8 is left out: album 8 has no id",
+        "item 9 (9) is left out: image 15 belongs to the album gone, which the file lacks",
+        "item 10 (1100602) is left out: the image comes a second time; the first stands",
+        "item 11 is left out: image 17 names no album",
+        f"item 12 (1100601) is left out: annotation {count - 1} has no text",
+        f"item 13 is left out: annotation {count} belongs to no album",
     ]
 
 
@@ -174,6 +202,9 @@ def test_videos_without_narration_are_left_out(
         ("d", {"narration_pass_1": {"narrations": [good, {**good, "timestamp_sec": -1}]}}),
         ("b", {}),
         ("e", None),
+        ("f", {"narration_pass_1": {"narrations": [{**good, "narration_text": "#C C "}]}}),
+        ("g", {"narration_pass_1": {"narrations": [{**good, "timestamp_sec": True}]}}),
+        ("h", {"narration_pass_1": {"narrations": [{**good, "timestamp_sec": 1e300}]}}),
     ]
     members = ",".join(f"{json.dumps(uid)}: {json.dumps(video)}" for uid, video in videos)
     found = read_dataset("EGO4D.fpv", spoil("narration.json", f"{{{members}}}"))
@@ -188,6 +219,9 @@ def test_videos_without_narration_are_left_out(
         "item 5 (d) is left out: narration 2 of narration_pass_1 has no timestamp_sec, in seconds",
         "item 7 (b) is left out: the video comes a second time; the first stands",
         "item 8 (e) is left out: it has no narration",
+        "item 9 (f) is left out: narration 1 of narration_pass_1 has no narration_text",
+        "item 10 (g) is left out: narration 1 of narration_pass_1 has no timestamp_sec, in seconds",
+        "item 11 (h) is left out: narration 1 of narration_pass_1 has no timestamp_sec, in seconds",
     ]
 
 
