@@ -27,7 +27,8 @@ class SpotTheDifference(AbstractDataset):
     query_inputs_path = "datasets/samples/spot_the_difference.json"
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
-        for number, pair in enumerate(stream_json(path), 1):
+        # As a list: a file that is cut off is told before anything has been sent.
+        for number, pair in enumerate(list(stream_json(path)), 1):
             fields = pair if isinstance(pair, dict) else {}
             name, sentences = fields.get("img_id"), fields.get("sentences")
             if not isinstance(name, str | int) or not str(name).strip():

@@ -31,7 +31,8 @@ class DenseCaptions(AbstractDataset):
     query_inputs_path = "datasets/samples/dense_captions.json"
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
-        for video_id, video in stream_object(path):
+        # As a list: a file that is cut off is told before anything has been sent.
+        for video_id, video in list(stream_object(path)):
             events, faults = _read_events(video)
             for fault in faults:
                 yield {"id": video_id, "skip": fault}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from syphus.core.errors import AnnotationError
 from syphus.core.records import Query
 from syphus.plugins import QuerySource, available, load_dataset
 
@@ -247,3 +248,15 @@ def test_template_can_be_copied(tmp_path: Path) -> None:
         "Boats.boats", root=tmp_path, prompt_path=None, query_inputs_path="mine.json"
     )
     assert len(list(QuerySource(made))) == 5
+
+
+@pytest.mark.parametrize("name", ["DenseCaptions.video", "SpotTheDifference.change"])
+def test_a_file_that_is_cut_off_is_told_at_once(tmp_path: Path, name: str) -> None:
+    """The first item isn't given before the last has been read."""
+    videos = {f"v{at}": {"timestamps": [[0, 1]], "sentences": ["a"]} for at in range(3000)}
+    pairs = [{"img_id": str(at), "sentences": ["a"]} for at in range(3000)]
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps(videos if name.startswith("Dense") else pairs)[:-30])
+    made = load_dataset(name, root=ROOT, prompt_path=None, query_inputs_path=str(path))
+    with pytest.raises(AnnotationError, match="broken JSON"):
+        next(iter(QuerySource(made)))
