@@ -53,7 +53,7 @@ def convert(settings: ConvertSettings, observer: Observer) -> Converted:
     where the disk is full; the same call then goes on from there.
     """
     if not settings.image_path.exists():
-        raise SettingsError(f"--image_path {settings.image_path}: there is no such file or folder")
+        raise SettingsError(f"{settings.image_path}: there is no such file or folder")
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     folder = work_folder(settings)
     folder.mkdir(exist_ok=True)
@@ -162,7 +162,7 @@ class _Conversion:
         first = next(start.sources, None)
         if first is None and not start.end:
             found = "; ".join(["no image or video to convert", *self._listing.left_out()])
-            raise AnnotationError(f"--image_path {self._settings.image_path}: {found}")
+            raise AnnotationError(f"{self._settings.image_path}: {found}")
         if not start.end:
             log.write(header_line(self._settings.shaping(), start.replaces))
         sources = chain(() if first is None else (first,), start.sources)

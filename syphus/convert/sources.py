@@ -211,8 +211,11 @@ class Listing:
 
 
 def only_wanted(sources: Iterable[Source], wanted: Iterable[str]) -> Iterator[Source]:
-    """Those of the sources that are wanted by name; a problem for each name that there isn't."""
-    missing = dict.fromkeys(wanted)
+    """Those of the sources that are wanted by name; a problem for each name that there isn't.
+
+    A file's name, with or without its folder and suffix, names the image too.
+    """
+    missing = {_name_of(each): each for each in wanted}
     names = frozenset(missing)
     for source in sources:
         if source.kind == "problem":
@@ -220,8 +223,14 @@ def only_wanted(sources: Iterable[Source], wanted: Iterable[str]) -> Iterator[So
         elif source.name in names:
             missing.pop(source.name, None)
             yield source
-    for name in missing:
+    for name in missing.values():
         yield _problem(name, "is asked for, and there is no such image")
+
+
+def _name_of(wanted: str) -> str:
+    name = wanted.rpartition("/")[2]
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - no path of this machine
+    return stem if suffix.lower() in _STILLS | _VIDEOS else name
 
 
 def _flaw(entry: Entry) -> str | None:

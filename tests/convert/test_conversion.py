@@ -170,7 +170,7 @@ def test_only_the_images_that_a_file_asks_for(bench: Any, make_picture: Any) -> 
     """Names that there are no images of are listed."""
     for name in ("a", "b", "c"):
         bench.put(f"{name}.png", make_picture())
-    bench.convert(wanted=("c", "a", "missing"))
+    bench.convert(wanted=("c", "train/a.JPG", "missing"))
     assert list(bench.images()) == ["G_IMG_a", "G_IMG_c"]
     assert list(bench.broken()) == ["missing"]
 
