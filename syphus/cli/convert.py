@@ -104,7 +104,7 @@ def convert(
         most_pixels=max_pixels,
     )
     # A wrong place is told now, not after hours.
-    files = [] if instructions is None else find_instructions(instructions, settings.short)
+    files = [] if instructions is None else find_instructions(instructions)
     console = Console(progress=False, secrets=Secrets())
     try:
         done = convert_all(settings, console)

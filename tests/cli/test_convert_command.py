@@ -100,7 +100,7 @@ def test_a_wrong_place_of_instructions_is_told_at_once(desk: Any, photos: Path) 
     flags = ("--name", "2d.General", "--image_path", photos, "--instructions", "nowhere")
     done = desk.call("convert", *flags)
     assert (done.status, done.out) == (2, "")
-    assert done.err == "syphus: nowhere has no G_instructions.json\n"
+    assert done.err == "syphus: --instructions: nowhere isn't there\n"
     assert not (desk.root / "output").exists()
 
 

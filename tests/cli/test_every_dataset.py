@@ -6,14 +6,17 @@ import functools
 import io
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+from PIL import Image
 
 from syphus.cli.app import run_app
 from syphus.core.languages import TARGETS
@@ -25,6 +28,49 @@ from tests.pipeline.format_readers import FORMATS, READERS, assert_equal, load_b
 ROOT = Path(__file__).parents[2]
 # It translates instructions that are there already, so that its run writes no English.
 ONLY_TRANSLATED = "Translation.translate"
+
+
+def paint(path: Path) -> None:
+    """A small picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(path)
+
+
+def film(path: Path, frames: int) -> None:
+    """A video of one frame a second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mpeg4", rate=1)
+        stream.width, stream.height = 32, 32
+        for _ in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (32, 32)))))
+        container.mux(stream.encode())
+
+
+def paint_pair(folder: Path, name: str) -> None:
+    """Spot-the-Diff: 5406.png and 5406_2.png."""
+    number, _, which = name.partition("_")
+    paint(folder / f"{number.lstrip('0')}{'_2' if which == '2' else ''}.png")
+
+
+def film_to(folder: Path, name: str) -> None:
+    """Ego4D: a video that has the second; of several the last makes it."""
+    uid, _, second = name.rpartition("_")
+    film(folder / f"{uid}.mp4", int(second) + 1)
+
+
+# How the images of a data set lie where they aren't single files under their own name.
+LAYOUTS: dict[str, Callable[[Path, str], None]] = {
+    "SpotTheDifference.change": paint_pair,
+    "SceneNavigation.3d": lambda folder, name: paint(folder / f"{name}_00/color/000100.jpg"),
+    "TVCaptions.video": lambda folder, name: paint(folder / f"harbour_frames/{name}/00003.jpg"),
+    "DenseCaptions.video": lambda folder, name: film(folder / f"{name}.mp4", 2),
+    "EGO4D.fpv": film_to,
+    **dict.fromkeys(
+        ("FunQATranslation.funqa", "FunQAMultipleChoice.funqa", "FunQADialogue.funqa"),
+        lambda folder, name: film(folder / f"{name}.mp4", 2),
+    ),
+}
 
 
 @contextmanager
@@ -176,6 +222,24 @@ def test_validate_finds_nothing_wrong(workshop: Workshop, name: str) -> None:
             assert f"{folder / file}: {len(data)} instructions, {code}\n" in done.out
         for unread in ("left alone", "unchecked, its instructions"):
             assert unread not in done.out
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != ONLY_TRANSLATED])
+def test_converted_images_are_those_that_instructions_name(workshop: Workshop, name: str) -> None:
+    """Under the data set's name and layout; clips are named by their frames, in every language."""
+    made = workshop.run(name)
+    folder = made.folder.with_name(f"{name}_with_images")
+    shutil.copytree(made.folder, folder)
+    wanted = {image for row in made.rows() for image in row["image_ids"]}
+    for image in sorted(wanted):
+        place = LAYOUTS.get(name, lambda folder, name: paint(folder / f"{name}.jpg"))
+        place(Path.cwd() / f"{name}_images", image.split("_IMG_", 1)[1])
+    flags = ("--image_path", f"{name}_images", "--output_dir", folder, "--instructions", folder)
+    done = call("convert", "--name", name, *flags)
+    assert done.status == 0, done.err
+    done = call("validate", folder)
+    assert (done.status, done.err) == (0, "")
+    assert "unchecked" not in done.out
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "hf"])
