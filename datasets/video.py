@@ -28,6 +28,7 @@ class DenseCaptions(AbstractDataset):
     short = "DC"
     prompt_path = "prompts/dense_captions.json"
     query_inputs_path = "datasets/samples/dense_captions.json"
+    giveaway_phrases = ("the list of events", "the event list", "the timestamps")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         videos = read_json(path)
@@ -46,6 +47,7 @@ class TVCaptions(AbstractDataset):
     short = "TVC"
     prompt_path = "prompts/tv_captions.json"
     query_inputs_path = "datasets/samples/tv_captions.jsonl"
+    giveaway_phrases = ("the sentence", "the sentences")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         for number, clip in enumerate(read_json_lines(path), 1):
@@ -70,6 +72,8 @@ class VisualStoryTelling(AbstractDataset):
     short = "VST"
     prompt_path = "prompts/visual_story_telling.json"
     query_inputs_path = "datasets/samples/visual_story_telling.json"
+    # The last four are what VIST has in the place of names.
+    giveaway_phrases = ("the tags", "[male]", "[female]", "[location]", "[organization]")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         strays: list[dict[str, str]] = []
