@@ -25,7 +25,7 @@ class SpotTheDifference(AbstractDataset):
     short = "SD"
     prompt_path = "prompts/spot_the_difference.json"
     query_inputs_path = "datasets/samples/spot_the_difference.json"
-    giveaway_phrases = ("the sentence", "the sentences")
+    giveaway_phrases = ("the sentences",)
     # "Are there more people now?" has the same good answer for many pairs of pictures.
     quality_skips = ("repeated_in_set", "near_in_set")
 

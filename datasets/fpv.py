@@ -45,7 +45,7 @@ class EGO4D(AbstractDataset):
     query_inputs_path = "datasets/samples/ego4d.json"
     # The wearer speaks of the real world: nobody wears a camera, and strangers have no letters.
     giveaway_phrases = (
-        *("in the video", "in this video", "in the clip", "the footage", "the narration"),
+        *("in the video", "in this video", "in this clip", "the footage", "the narration"),
         *("the camera wearer", "the cameraman", "the wearer"),
         *(f"{who} {letter}" for who in ("man", "woman", "person", "lady") for letter in "cxyz"),
     )
