@@ -22,7 +22,7 @@ def response_format(model: type[BaseModel], *, longest: int | None = None) -> by
     others allowed, in every object.
 
     `longest` bounds every text of which `model` says nothing itself, in characters. It is for
-    models that are held to a grammar; OpenAI's strict mode doesn't know such a bound.
+    models that are held to a grammar; OpenAI's guide lists no such bound for strict mode.
     """
     schema = _strict(_inlined(model.model_json_schema()))
     if longest is not None:
