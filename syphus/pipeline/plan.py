@@ -208,5 +208,10 @@ def _open_vision(
             f"{settings.name} sends images, which the embedded model can't see: name an endpoint "
             "whose model can (--base_url, --model)"
         )
-    model = settings.model or (deployments[0].model if deployments else "")
-    return Vision(dataset, side=settings.image_side, may_fetch=settings.fetch_images, model=model)
+    models = {settings.model} if settings.model else {each.model for each in deployments}
+    return Vision(
+        dataset,
+        side=settings.image_side,
+        may_fetch=settings.fetch_images,
+        models=models or {""},
+    )

@@ -29,7 +29,7 @@ from syphus.plugins.dataset import find_file
 from syphus.prompting.image_tokens import count_image_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from syphus.convert.sending import Encoded
     from syphus.core.records import Query, Reply, Request
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from syphus.export.queries import QuerySpool
     from syphus.plugins.dataset import AbstractDataset
 
-# "Image input requirements" in https://platform.openai.com/docs/guides/images-vision.
-MOST_IMAGES = 500
+# "Image input requirements" in https://developers.openai.com/api/docs/guides/images-vision.
+MOST_IMAGES = 1500
 _MOST_REMEMBERED = 32 << 20
 _MOST_AT_ONCE = 1 << 20
 _THREADS = 8
@@ -47,14 +47,16 @@ _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 class Vision:
-    """The images of one run's queries, as a plugin names them, for requests to `model`."""
+    """The images of one run's queries, as a plugin names them, for requests to any of `models`."""
 
-    def __init__(self, dataset: AbstractDataset, *, side: int, may_fetch: bool, model: str) -> None:
+    def __init__(
+        self, dataset: AbstractDataset, *, side: int, may_fetch: bool, models: Collection[str]
+    ) -> None:
         self._dataset = dataset
         self._encoder = ImageEncoder(side)
         self._side = side
         self._may_fetch = may_fetch
-        self._model = model
+        self._models = models
         self._plugin = Lock()
         self._latest = _Latest(_MOST_REMEMBERED)
         self._found: dict[str, tuple[SentImage, ...] | Failure] = {}
@@ -119,8 +121,8 @@ class Vision:
         return any(isinstance(each, str) and _ADDRESS.match(each) for each in self._sources(query))
 
     def tokens(self, size: tuple[int, int]) -> int:
-        """The tokens of an image of this width and height."""
-        return count_image_tokens(self._model, *size)
+        """The tokens of an image of this width and height, by the model that counts most."""
+        return max(count_image_tokens(model, *size) for model in self._models)
 
     def _look(self, query: Query) -> tuple[SentImage, ...] | Failure:
         try:
