@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LONGEST_SHOWN = 200
-_USER = re.compile(r"//[^/]*@")
+# The second kind is none that a server would get: a slash in a password, where a port should be.
+_USER = re.compile(r"//(?:[^/]*@|[^/\[]*:(?!\d*(?:/|$)).*@)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

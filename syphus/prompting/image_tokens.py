@@ -9,9 +9,9 @@ Models count tiles or patches. Tiles: the image is made to fit 2,048 pixels and 
 768; a base and so many tokens for each square of 512 pixels. Patches: it is made to fit so many
 pixels and so many squares of 32 pixels, which cost a factor each. Nothing is ever enlarged.
 
-A name that isn't there counts as the dearest of both kinds: a bound for every model of the guide but
-gpt-4o-mini, of which an image takes many times more tokens, at a small price each. That one is known
-by any name that holds its own. Of other makers' models nothing is known; the first reply tells.
+A name that isn't there counts as the dearest of both kinds: a bound for every model of the guide
+but gpt-4o-mini, of which an image takes many times more tokens, at a small price each. That one is
+known by any name that holds its own. Of other makers' models nothing is known.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Tiles(NamedTuple):
     base: int
     tile: int
 
-    def count(self, width: int, height: int) -> int:
+    def tokens(self, width: int, height: int) -> int:
         width, height = _fit(width, height, _LONGEST_OF_TILES)
         shorter, longer = sorted((width, height))
         if shorter > _SHORTEST_OF_TILES:
@@ -43,7 +43,7 @@ class _Patches(NamedTuple):
     longest: int
     budget: int | None
 
-    def count(self, width: int, height: int) -> int:
+    def tokens(self, width: int, height: int) -> int:
         width, height = _fit(width, height, self.longest)
         patches = _cover(width, height)
         if self.budget is not None and patches > self.budget:
@@ -82,8 +82,8 @@ def count_image_tokens(model: str, width: int, height: int) -> int:
     """The tokens that `model` counts for an image of so many pixels."""
     for name, sizing in _KNOWN:
         if name.fullmatch(model):
-            return sizing.count(width, height)
-    return max(sizing.count(width, height) for sizing in _UNKNOWN)
+            return sizing.tokens(width, height)
+    return max(sizing.tokens(width, height) for sizing in _UNKNOWN)
 
 
 def _fit(width: int, height: int, longest: int) -> tuple[int, int]:

@@ -8,10 +8,28 @@ from hypothesis import strategies as st
 
 from syphus.prompting.image_tokens import count_image_tokens
 
-BOUNDED = (
-    "gpt-4o gpt-4.1 gpt-4.5 gpt-5 gpt-5.1 o1 o1-pro o3 computer-use-preview gpt-6-astra gpt-5.6-sol "
-    "gpt-5.5 gpt-5.4 gpt-5.4-mini gpt-5.2 gpt-4.1-mini gpt-4.1-nano gpt-5-mini gpt-5-nano o4-mini"
-).split()
+BOUNDED = [
+    "gpt-4o",
+    "gpt-4.1",
+    "gpt-4.5",
+    "gpt-5",
+    "gpt-5.1",
+    "o1",
+    "o1-pro",
+    "o3",
+    "computer-use-preview",
+    "gpt-6-astra",
+    "gpt-5.6-sol",
+    "gpt-5.5",
+    "gpt-5.4",
+    "gpt-5.4-mini",
+    "gpt-5.2",
+    "gpt-4.1-mini",
+    "gpt-4.1-nano",
+    "gpt-5-mini",
+    "gpt-5-nano",
+    "o4-mini",
+]
 
 
 @pytest.mark.parametrize(
