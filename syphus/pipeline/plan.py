@@ -201,6 +201,7 @@ def _open_vision(
     only_translate: bool,
 ) -> Vision:
     """What shows the plugin's images to the model."""
+    from syphus.pipeline.gone_images import GoneImages  # noqa: PLC0415 - only with images
     from syphus.pipeline.vision import Vision  # noqa: PLC0415 - Pillow, only with images
 
     if not (deployments or settings.reparse or only_translate):
@@ -214,4 +215,5 @@ def _open_vision(
         side=settings.image_side,
         may_fetch=settings.fetch_images,
         models=models or {""},
+        gone=GoneImages(settings.folder / "journal" / "generate.jsonl"),
     )
