@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from syphus.core.errors import AnnotationError, JournalInUse, SettingsError
-from syphus.core.records import Pair
+from syphus.core.records import Pair, Reply, Request, RequestShape, Sampling, Usage
+from syphus.journal.format import encode_reply
 from syphus.journal.lock import run_lock
 from syphus.pipeline.reporting import report_run
 from tests.pipeline.finished_run import FACTS, make_pairs, make_run
@@ -150,6 +151,42 @@ def test_a_run_that_was_killed_before_its_files(tmp_path: Path) -> None:
     for path in run.glob("*_*.json"):
         path.unlink()
     assert "9 queries read" in page_of(run).text
+
+
+def test_a_killed_run_has_the_counts_of_its_journal(tmp_path: Path) -> None:
+    """What came after its file was last written counts: replies, tokens and dollars."""
+    counts = {**FACTS["counts"], "read": 0, "valid": 0, "invalid": 0, "failed": 0, "pairs": 0}
+    run = make_run(tmp_path / "run", {}, state="running", counts={**counts, "prompt_tokens": 0})
+    shape = RequestShape(model="m", sampling=Sampling())
+    lines = [
+        encode_reply(
+            Request(
+                key=f"{number:032x}",
+                identity="",
+                query_id=f"q{number}",
+                stage="generate",
+                shape=shape,
+                messages=b"[]",
+                prompt_tokens=1,
+            ),
+            Reply(
+                text="Q",
+                finish_reason="stop",
+                usage=Usage(prompt_tokens=1_000, completion_tokens=10),
+                latency=0.1,
+                deployment="a",
+                attempt=1,
+                cost=0.25,
+            ),
+            time=0,
+        )
+        for number in range(4)
+    ]
+    (run / "journal/generate.jsonl").write_bytes(b"".join(lines) + lines[0][:50])
+    text = page_of(run).text
+    for part in ("4 queries read of 9", "answered, not judged yet", "4,000", "$1.0000"):
+        assert part in text, part
+    assert (run / "journal/generate.jsonl").stat().st_size == sum(map(len, lines)) + 50
 
 
 def test_a_run_of_free_text(tmp_path: Path) -> None:
