@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -16,6 +17,7 @@ from syphus.core.records import Pair, Reply, Request, RequestShape, Sampling, Us
 from syphus.journal.format import encode_reply
 from syphus.journal.lock import run_lock
 from syphus.pipeline.reporting import report_run
+from syphus.report.svg import Sector, sunburst
 from tests.pipeline.finished_run import FACTS, make_pairs, make_run
 
 EVIL = '<script src="http://evil.example/x.js">alert(1)</script><img src=//evil.example/y.png>'
@@ -89,6 +91,27 @@ def test_what_a_page_shows(tmp_path: Path) -> None:
         "unknown: no price",
     ):
         assert part in page.text, part
+
+
+def test_pictures_have_their_colours_without_a_style_sheet(tmp_path: Path) -> None:
+    """Whatever prints or copies a picture finds them in it; words and lines only turn light."""
+    content = report_run(make_run(tmp_path / "run")).path.read_text(encoding="utf-8")
+    shapes = re.findall(r"<(rect|path|line|svg)\b([^>]*)>", content)
+    assert {name for name, _ in shapes} == {"rect", "path", "line", "svg"}
+    for name, attributes in shapes:
+        if 'class="bar"' not in attributes:
+            assert re.search(r'(?:stroke|fill)="#[0-9a-f]{3,6}"', attributes), (name, attributes)
+    assert "prefers-color-scheme:dark" in content
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 13, 20, 25])
+def test_neighbours_in_a_ring_differ(count: int) -> None:
+    """Also where the ring closes."""
+    sectors = [Sector(name=f"v{at}", count=1, parts=(("n", 1),)) for at in range(count)]
+    picture = sunburst(sectors, title="Ring")
+    colours = re.findall(r'fill="(#[0-9a-f]{6})" fill-opacity="0.85"', picture)
+    assert len(colours) == count
+    assert count == 1 or all(a != b for a, b in itertools.pairwise([*colours, colours[0]]))
 
 
 def test_the_pairs_that_are_told(tmp_path: Path) -> None:
