@@ -48,6 +48,8 @@ _MOST_AT_ONCE = 1 << 20
 _THREADS = 8
 _LONGEST_NAME = 200
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+# In a text the quotes would be escaped, so this stands nowhere but in a part.
+_PART = re.compile(rb'"url":"image:b2:([0-9a-f]{32})"')
 # The machine's trouble, no image's: the next attempt or sitting may go well.
 _NONE_TO_BLAME = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE}
 
@@ -323,13 +325,11 @@ class _Latest:
 
 
 def _with_contents(request: Request, contents: Mapping[str, bytes]) -> Request:
-    messages = request.messages
-    for image in request.images:
-        data = b2a_base64(contents[image.digest], newline=False)
-        # In a text the quotes would be escaped, so this stands nowhere but in a part.
-        address = b'"url":"%s"' % image.address.encode()
-        messages = messages.replace(address, b'"url":"data:image/jpeg;base64,%s"' % data)
-    return replace(request, messages=messages)
+    def fill(found: re.Match[bytes]) -> bytes:
+        data = b2a_base64(contents[found[1].decode()], newline=False)
+        return b'"url":"data:image/jpeg;base64,%s"' % data
+
+    return replace(request, messages=_PART.sub(fill, request.messages))
 
 
 def _name(source: str | bytes, number: int) -> str:

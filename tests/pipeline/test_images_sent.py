@@ -261,6 +261,24 @@ def test_a_preview_tells_how_many_images_and_how_large(
     assert job.server.log.requests == 0
 
 
+def test_a_preview_names_the_first_broken_images_only(job: Job, album: Any, tmp_path: Path) -> None:
+    """Their heads are whole, so each shows when it is decoded; no list grows with the data set."""
+    whole = picture(tmp_path / "a.jpg").read_bytes()
+    found = job.syphus(album({f"q{n}": [whole[:-900]] for n in range(30)})).preview()
+    assert found.images.count == 30
+    assert len(found.images.problems) == 20
+
+
+def test_the_dearest_of_several_models_counts(job: Job, album: Any, tmp_path: Path) -> None:
+    """Any deployment may get the request, so limits and budget hold for each."""
+    config = tmp_path / "several.toml"
+    one = f'[[deployments]]\nbase_url = "{job.server.base_url}"\nmodel = "%s"\n'
+    config.write_text(one % "gpt-4o" + one % "gpt-4o-mini")
+    data = album({"a": [picture(tmp_path / "a.jpg")]})
+    run = Syphus(dataset=data, output_dir=tmp_path / "o", config=config, languages="none")
+    assert run.preview().images.tokens == 2833 + 2 * 5667
+
+
 def test_the_embedded_model_is_not_shown_images(album: Any, tmp_path: Path) -> None:
     """It couldn't see them, so nothing begins."""
     run = Syphus(dataset=album({"a": []}), output_dir=tmp_path / "o", backend="local")
