@@ -206,6 +206,7 @@ def _open_vision(
     only_translate: bool,
 ) -> Vision:
     """What shows the plugin's images to the model."""
+    from syphus.pipeline.gone_images import GoneImages  # noqa: PLC0415 - only with images
     from syphus.pipeline.vision import Vision  # noqa: PLC0415 - Pillow, only with images
 
     if not (deployments or settings.reparse or only_translate):
@@ -213,5 +214,11 @@ def _open_vision(
             f"{settings.name} sends images, which the embedded model can't see: name an endpoint "
             "whose model can (--base_url, --model)"
         )
-    model = settings.model or (deployments[0].model if deployments else "")
-    return Vision(dataset, side=settings.image_side, may_fetch=settings.fetch_images, model=model)
+    models = {settings.model} if settings.model else {each.model for each in deployments}
+    return Vision(
+        dataset,
+        side=settings.image_side,
+        may_fetch=settings.fetch_images,
+        models=models or {""},
+        gone=GoneImages(settings.folder / "journal" / "generate.jsonl"),
+    )
