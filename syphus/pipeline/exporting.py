@@ -25,7 +25,7 @@ from syphus.export.parquet import write_parquet
 from syphus.export.results import VALID
 from syphus.export.run_file import count_unanswered, read_run_file
 from syphus.export.sharegpt import write_sharegpt
-from syphus.export.translated import translated_path
+from syphus.export.translated import TRANSLATION_ERRORS, translated_path
 from syphus.journal.lock import run_lock
 from syphus.pipeline.models_used import find_models
 from syphus.pipeline.outputs import AUTHOR
@@ -187,7 +187,9 @@ def _writer(
         models = find_models(run, facts)
         return partial(write_hf, facts=facts, models=models, licence=licence)
     writers: dict[Format, Callable[[Path, Sequence[Edition]], dict[str, int]]] = {
-        "mimicit": partial(write_mimicit_editions, short=short, meta=meta),
+        "mimicit": partial(
+            write_mimicit_editions, short=short, meta=meta, lacking=run / TRANSLATION_ERRORS
+        ),
         "jsonl": partial(write_jsonl, short=short),
         "parquet": partial(write_parquet, short=short),
         "llava": partial(write_llava, short=short, joined=joined),

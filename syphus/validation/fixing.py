@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from syphus.core.durable import replacing
+from syphus.core.errors import StoppedEarly
 from syphus.validation.findings import Kind
 from syphus.validation.ids import IdSet
 from syphus.validation.members import OPENED, read_members
@@ -52,6 +53,8 @@ def fix_set(checked: CheckedSet) -> list[Dropped]:
     An instruction goes in every language when one of its images is nowhere, because its text speaks
     of all of them, or when the first language's file lacks it. What names an instruction that is
     not there goes too. Must only be called where every file was read whole.
+
+    Raises StoppedEarly where the disk refuses a file, which then is as it was.
     """
     dropped = []
     for short, languages in checked.languages.items():
@@ -63,9 +66,10 @@ def fix_set(checked: CheckedSet) -> list[Dropped]:
         for file, found in languages:
             kept = _Kept(found.ids, reference.ids, gone)
             dropped.append(_rewrite(file.path, _instructions, kept))
-        kept = _Kept(reference.ids, reference.ids, gone)
-        paths = [path for of, path in checked.files.train if of == short]
-        dropped += [_rewrite(path, _train, kept) for path in paths]
+        for train in checked.files.train:
+            own = checked.of_train(train) if train.short == short else None
+            if own is not None:
+                dropped.append(_rewrite(train.path, _train, _Kept(own.ids, reference.ids, gone)))
     return [each for each in dropped if each.counts]
 
 
@@ -80,10 +84,14 @@ class _Kept:
 def _rewrite(
     path: Path, write: Callable[[Path, _Kept, IO[bytes]], Counter[str]], kept: _Kept
 ) -> Dropped:
-    with suppress(_Unchanged), replacing(path) as out:
-        counts = write(path, kept, out)
-        _keep_original(path, counts)
-        return Dropped(path=path, counts=counts)
+    try:
+        with suppress(_Unchanged), replacing(path) as out:
+            counts = write(path, kept, out)
+            _keep_original(path, counts)
+            return Dropped(path=path, counts=counts)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoppedEarly(f"{path} can't be fixed and is as it was: {reason}") from error
     return Dropped(path=path)
 
 
@@ -97,7 +105,8 @@ def _keep_original(path: Path, counts: Counter[str]) -> None:
     try:
         backup.hardlink_to(path)
     except OSError:  # not every file system has links
-        shutil.copy2(path, backup)
+        with path.open("rb") as original, replacing(backup) as copy:
+            shutil.copyfileobj(original, copy)
 
 
 def _instructions(path: Path, kept: _Kept, out: IO[bytes]) -> Counter[str]:

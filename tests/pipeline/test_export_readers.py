@@ -234,7 +234,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of few odd pairs, one of which names 50,000 others, in every format."""
     others = 50_000
     made = [
-        ("\u202bهل هذه <قطة>؟\u202c", "نعم\u200f.", ("a b/c\\d", "../e", 'f"\n'), ()),
+        ("\u202b\u0647\u0644 <\u0642>\u061f\u202c", "\u200f.", ("a b/c\\d", "../e", 'f"\n'), ()),
         ("\x00\x00", "\x85\u2028\u2029\ufeff\x1f", (), ()),
         ("An album?", "It is.", tuple(f"{SHORT}_IMG {at}/{at}" for at in range(5_000)), ()),
         (" \n", "0", ("1",), (name_of(1),)),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from pathlib import Path
+from typing import IO
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from syphus.core.errors import StoppedEarly
 from syphus.export.instructions import read_instructions
 from syphus.validation.check import check_set
-from syphus.validation.findings import Findings
+from syphus.validation.findings import Findings, Kind
 from syphus.validation.fixing import MENDED, Dropped, fix_set
 from syphus.validation.kinds import file_sets
 from tests.validation.conftest import Album, check, kinds, make_album, pair_id
@@ -57,6 +62,46 @@ def test_the_file_as_it_was_is_kept(album: Album) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert [each.name for each in album.folder.glob("*.bak")] == ["DC_train.json.bak"]
     assert not list(album.folder.glob(".*"))
+
+
+def test_a_train_file_of_a_language_is_fixed(album: Album) -> None:
+    """By what its language has."""
+    album.files["DC_train_zh.json"] = json.loads(json.dumps(album.files["DC_train.json"]))
+    del album.data("DC_instructions_zh.json")[pair_id(1)]
+    album.write()
+    assert fix(album.folder) == {
+        "DC_instructions_zh.json": {"related ids": 2},
+        "DC_train_zh.json": {"ids to train on": 1, "related ids": 2},
+    }
+    assert kinds(check(album.folder)) == {Kind.LACKING}
+
+
+def test_without_links_the_original_is_copied(
+    album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, or not at all: half a copy would be taken for the original by the next fix."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    album.files["DC_train.json"]["DC_INS_66666"] = []
+    album.write()
+    original = (album.folder / "DC_train.json").read_bytes()
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    with monkeypatch.context() as patch:
+
+        def half(source: IO[bytes], target: IO[bytes]) -> None:
+            target.write(source.read(9))
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(shutil, "copyfileobj", half)
+        with pytest.raises(StoppedEarly, match=r"DC_train.json can't be fixed .* No space left"):
+            fix(album.folder)
+    assert {each.name for each in album.folder.iterdir()} == album.files.keys()
+    assert (album.folder / "DC_train.json").read_bytes() == original
+    fix(album.folder)
+    assert (album.folder / "DC_train.json.bak").read_bytes() == original
+    assert kinds(check(album.folder)) == set()
 
 
 def test_all_else_stays_as_it_is(album: Album) -> None:
