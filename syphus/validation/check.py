@@ -105,6 +105,30 @@ def _compare(
     (base, expected), (file, found) = reference, other
     if not (expected.whole and found.whole):
         return
+    _find_lacking(reference, other, known, checked, findings)
+    if base.language != ENGLISH:
+        # Nobody knows which of two translations is whole: each may lack what the other has.
+        _find_lacking(other, reference, known, checked, findings)
+        return
+    extra = IdSet()
+    for name in found.ids.without(expected.ids):
+        extra.add(name)
+    if extra:
+        for member in read_members(file.path, "data"):
+            if member.inside and member.key in extra:
+                problem = f"{base.path.name} has no such id"
+                findings.of(member, Kind.EXTRA, file.path, problem)
+
+
+def _find_lacking(
+    wanted: tuple[InstructionsFile, Checked],
+    other: tuple[InstructionsFile, Checked],
+    known: dict[str, IdSet],
+    checked: CheckedSet,
+    findings: Findings,
+) -> None:
+    """What one file has and another lacks, unless the run lists it as not translated."""
+    (base, expected), (file, found) = wanted, other
     listed = known.get(file.language, IdSet())
     excused = 0
     for name in expected.ids.without(found.ids):
@@ -114,15 +138,9 @@ def _compare(
         problem = f"it lacks the id, which {base.path.name} has"
         findings.add(Kind.LACKING, file.path, problem, name=name)
     if excused:
-        checked.lines.append(f"{file.path}: {excused} lacking, as translation_errors.json says")
-    extra = IdSet()
-    for name in found.ids.without(expected.ids):
-        extra.add(name)
-    if extra:
-        for member in read_members(file.path, "data"):
-            if member.inside and member.key in extra:
-                problem = f"{base.path.name} has no such id"
-                findings.of(member, Kind.EXTRA, file.path, problem)
+        line = f"{file.path}: {excused} lacking, as translation_errors.json says"
+        if line not in checked.lines:
+            checked.lines.append(line)
 
 
 def _known_errors(paths: Iterable[Path], findings: Findings) -> dict[str, IdSet]:

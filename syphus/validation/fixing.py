@@ -15,6 +15,7 @@ from syphus.core.durable import replacing
 from syphus.core.errors import StoppedEarly
 from syphus.validation.findings import Kind
 from syphus.validation.ids import IdSet
+from syphus.validation.kinds import ENGLISH
 from syphus.validation.members import OPENED, read_members
 
 if TYPE_CHECKING:
@@ -51,34 +52,39 @@ def fix_set(checked: CheckedSet) -> list[Dropped]:
     """Rewrites the files in which something dangles, each atomically.
 
     An instruction goes in every language when one of its images is nowhere, because its text speaks
-    of all of them, or when the first language's file lacks it. What names an instruction that is
+    of all of them, or when English lacks it, if there is English. What names an instruction that is
     not there goes too. Must only be called where every file was read whole.
 
     Raises StoppedEarly where the disk refuses a file, which then is as it was.
     """
     dropped = []
     for short, languages in checked.languages.items():
-        reference = checked.references[short][1]
+        file, reference = checked.references[short]
+        whole = reference.ids if file.language == ENGLISH else None
         gone = IdSet()
         for _, found in languages:
             for name in found.imageless.without(gone):
                 gone.add(name)
         for file, found in languages:
-            kept = _Kept(found.ids, reference.ids, gone)
+            kept = _Kept(found.ids, whole, gone)
             dropped.append(_rewrite(file.path, _instructions, kept))
         for train in checked.files.train:
             own = checked.of_train(train) if train.short == short else None
             if own is not None:
-                dropped.append(_rewrite(train.path, _train, _Kept(own.ids, reference.ids, gone)))
+                kept = _Kept(own.ids, whole, gone)
+                dropped.append(_rewrite(train.path, _train, kept))
     return [each for each in dropped if each.counts]
 
 
 class _Kept:
-    def __init__(self, own: IdSet, reference: IdSet, gone: IdSet) -> None:
+    """The ids that stay: those of the file and of `reference`, if there is one, less the `gone`."""
+
+    def __init__(self, own: IdSet, reference: IdSet | None, gone: IdSet) -> None:
         self._own, self._reference, self._gone = own, reference, gone
 
     def __contains__(self, name: str) -> bool:
-        return name in self._own and name in self._reference and name not in self._gone
+        known = self._reference is None or name in self._reference
+        return known and name in self._own and name not in self._gone
 
 
 def _rewrite(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from syphus.core.durable import json_list
 from syphus.core.errors import StoppedEarly
 from syphus.export.instructions import read_instructions
 from syphus.validation.check import check_set
@@ -74,6 +75,27 @@ def test_a_train_file_of_a_language_is_fixed(album: Album) -> None:
         "DC_train_zh.json": {"ids to train on": 1, "related ids": 2},
     }
     assert kinds(check(album.folder)) == {Kind.LACKING}
+
+
+def test_without_english_no_translation_is_dropped(album: Album) -> None:
+    """Each of two languages may lack what the other has, as after a run that only translates."""
+    album.files["DC_instructions_ja.json"] = json.loads(
+        json.dumps(album.files.pop("DC_instructions.json"))
+    )
+    for language, number in (("ja", 1), ("zh", 4)):
+        data = album.data(f"DC_instructions_{language}.json")
+        for name in data.pop(pair_id(number))["rel_ins_ids"]:
+            data[name]["rel_ins_ids"].remove(pair_id(number))
+    del album.files["DC_train.json"]
+    album.write()
+    found = check(album.folder)
+    assert found.by_kind() == {Kind.LACKING: 2}
+    assert [line.split(": ")[1] for line in found.lines()] == [pair_id(4), pair_id(1)]
+    assert fix(album.folder) == {}
+    with json_list(album.folder / "translation_errors.json") as errors:
+        errors.add({"id": pair_id(1), "language": "ja", "text": "", "error_message": "e"})
+        errors.add({"id": pair_id(4), "language": "zh", "text": "", "error_message": "e"})
+    assert kinds(check(album.folder)) == set()
 
 
 def test_without_links_the_original_is_copied(
