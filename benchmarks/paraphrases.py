@@ -20,8 +20,11 @@ from syphus.export.minilm import MiniLM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     import numpy.typing as npt
+
+    Embed: TypeAlias = Callable[[str], npt.NDArray[np.float32]]
 
 TWINS = """
 What colour is the car that waits at the light? The car is red.
@@ -87,7 +90,7 @@ In what way is the device started? Somebody pushes a knob.
 """
 
 
-def load_wordllama() -> Callable[[str], npt.NDArray[np.float32]]:
+def load_wordllama() -> Embed:
     """Its packaged vectors; it looks for its own vocabulary in another folder than it brings."""
     package: Any = import_module("wordllama")
     folder = Path(package.__file__).parent
@@ -95,7 +98,7 @@ def load_wordllama() -> Callable[[str], npt.NDArray[np.float32]]:
     return lambda text: np.asarray(model.embed(text, norm=True), np.float32).reshape(-1)
 
 
-def share_first(embed: Callable[[str], npt.NDArray[np.float32]], texts: list[str]) -> float:
+def share_first(embed: Embed, texts: list[str]) -> float:
     """The share of texts whose nearest is their twin, which stands beside them."""
     vectors = np.array([embed(text) for text in texts])
     products = vectors @ vectors.T
@@ -107,9 +110,7 @@ def share_first(embed: Callable[[str], npt.NDArray[np.float32]], texts: list[str
 def main() -> None:
     """Prints a line a model."""
     texts = TWINS.strip().split("\n")
-    models: dict[str, Callable[[str], npt.NDArray[np.float32]]] = {
-        "all-MiniLM-L6-v2": MiniLM().embed
-    }
+    models: dict[str, Embed] = {"all-MiniLM-L6-v2": MiniLM().embed}
     if find_spec("wordllama"):
         models["wordllama"] = load_wordllama()
     for name, embed in models.items():
