@@ -159,6 +159,7 @@ def read_chatml(folder: Path) -> Rows:
                 user, assistant = entry["messages"]
                 messages.validate_python(entry["messages"])
                 assert (user["role"], assistant["role"]) == ("user", "assistant")
+                assert user.keys() == assistant.keys() == {"role", "content"}
                 yield {
                     "language": language,
                     "instruction": user["content"],
