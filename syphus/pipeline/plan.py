@@ -35,6 +35,8 @@ LOOK_AHEAD_SECONDS = 5.0
 _DEFAULT = Sampling()
 # The embedded model has a context window of 2,048 tokens and writes some 70 tokens a second.
 LOCAL_MAX_TOKENS = 384
+# The pairs that it is held to by default are short; what a data set demands may be a whole quiz.
+LOCAL_MAX_SHAPE_TOKENS = 1024
 TRANSLATION_TEMPERATURE = 0.2
 
 
@@ -88,7 +90,10 @@ class Plan:
     def sampling(self) -> Sampling:
         """The settings of each completion."""
         settings = self.settings
-        default = LOCAL_MAX_TOKENS if self.is_local else _DEFAULT.max_tokens
+        default = _DEFAULT.max_tokens
+        if self.is_local:
+            is_shaped = self.dataset.response_model is not None
+            default = LOCAL_MAX_SHAPE_TOKENS if is_shaped else LOCAL_MAX_TOKENS
         return Sampling(
             max_tokens=settings.max_tokens or default,
             temperature=_DEFAULT.temperature
