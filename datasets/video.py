@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from syphus import AbstractDataset, read_json_lines, stream_json
-from syphus.core.json_stream import stream_object
+from syphus.core.json_stream import stream_pairs
 from syphus.plugins.sampling import keep_some
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ class DenseCaptions(AbstractDataset):
     short = "DC"
     prompt_path = "prompts/dense_captions.json"
     query_inputs_path = "datasets/samples/dense_captions.json"
+    giveaway_phrases = ("the list of events", "the event list", "the timestamps")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         # As a list: a file that is cut off is told before anything has been sent.
-        for video_id, video in list(stream_object(path)):
+        for video_id, video in list(stream_pairs(path)):
             events, faults = _read_events(video)
             for fault in faults:
                 yield {"id": video_id, "skip": fault}
@@ -49,6 +50,7 @@ class TVCaptions(AbstractDataset):
     short = "TVC"
     prompt_path = "prompts/tv_captions.json"
     query_inputs_path = "datasets/samples/tv_captions.jsonl"
+    giveaway_phrases = ("the sentences",)
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         for number, clip in enumerate(read_json_lines(path), 1):
@@ -75,6 +77,10 @@ class VisualStoryTelling(AbstractDataset):
     short = "VST"
     prompt_path = "prompts/visual_story_telling.json"
     query_inputs_path = "datasets/samples/visual_story_telling.json"
+    giveaway_phrases = (
+        *("according to the tags", "the tags say", "the tags show", "the tags mention"),
+        *("[male]", "[female]", "[location]", "[organization]"),  # in the place of names
+    )
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         strays: list[dict[str, str]] = []

@@ -55,8 +55,8 @@ REFUSED = {
     "a number": (lambda _: b"7", "must stand here|no object|no vid_name"),
     "a text": (lambda _: b'"x"', "must stand here|no object|no vid_name"),
     "null": (lambda _: b"null", "must stand here|no object|no vid_name"),
-    "numbers": (lambda _: b"[1, 2]", "one object|no object|no query is left"),
-    "an object of numbers": (lambda _: b'{"a": 1}', "has no '|no query is left"),
+    "numbers": (lambda _: b"[1, 2]", "no object|no query is left"),
+    "an object of numbers": (lambda _: b'{"a": 1}', "has no '|no query"),
     "other lines": (in_other_lines, "one value a|has no '"),
     "half of it": (lambda content: content[: len(content) // 2], "broken JSON"),
 }

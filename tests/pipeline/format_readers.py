@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,6 +23,7 @@ from syphus.pipeline.exporting import Format
 
 FORMATS: tuple[Format, ...] = ("mimicit", "jsonl", "parquet", "llava", "sharegpt", "chatml", "hf")
 Rows: TypeAlias = Iterator[dict[str, Any]]
+Reader: TypeAlias = Callable[[Path, str, Iterable[str]], Rows]
 WITH_DATASETS = """
 import json, socket, sys
 
@@ -103,20 +103,33 @@ def read_parquet(folder: Path, short: str, _languages: Iterable[str]) -> Rows:
         yield from batch.to_pylist()
 
 
-def read_talk(folder: Path, short: str, languages: Iterable[str], *, kind: str) -> Rows:
-    """LLaVA and ShareGPT: JSON that is loaded whole."""
+def read_llava(folder: Path, short: str, languages: Iterable[str]) -> Rows:
+    """As LLaVA does: JSON that is loaded whole."""
     for language in languages:
-        path = folder / f"{short}_{kind}{_suffix(language)}.json"
-        for entry in json.loads(path.read_bytes()):
-            images = entry.get("images" if kind == "sharegpt" else "image", [])
-            images = [images] if isinstance(images, str) else images
-            first, *later = entry["conversations"]
-            head = "<image>\n" * len(images)
-            assert first["value"].startswith(head)
-            first = {**first, "value": first["value"].removeprefix(head)}
-            turns = [(each["from"], each["value"]) for each in (first, *later)]
-            head_row = {"id": entry["id"], "image_ids": images}
-            yield from _turns(turns, ("human", "gpt"), language, head_row)
+        for entry in json.loads((folder / f"{short}_llava{_suffix(language)}.json").read_bytes()):
+            assert entry.keys() - {"image"} == {"id", "conversations"}
+            images = entry.get("image", [])
+            for row in _read_talk(entry, [images] if isinstance(images, str) else images):
+                yield {**row, "language": language}
+
+
+def read_sharegpt(*folders: Path) -> Rows:
+    """As LLaMA-Factory does: by `datasets`, which makes a table of all languages."""
+    for entry in load_by_datasets(*folders):
+        assert entry.keys() == {"id", "conversations", "images"}
+        yield from _read_talk(entry, entry["images"])
+
+
+def _read_talk(entry: dict[str, Any], images: list[str]) -> Rows:
+    """Its turns; loaders count the places of images and refuse another number."""
+    first, *later = entry["conversations"]
+    said = "".join(each["value"] for each in entry["conversations"])
+    assert [said.count(f"<{kind}>") for kind in ("image", "video", "audio")] == [len(images), 0, 0]
+    head = "<image>\n" * len(images)
+    assert first["value"].startswith(head)
+    first = {**first, "value": first["value"].removeprefix(head)}
+    turns = [(each["from"], each["value"]) for each in (first, *later)]
+    return _read_turns(turns, ("human", "gpt"), {"id": entry["id"], "image_ids": images})
 
 
 def read_chatml(folder: Path, short: str, languages: Iterable[str]) -> Rows:
@@ -128,30 +141,38 @@ def read_chatml(folder: Path, short: str, languages: Iterable[str]) -> Rows:
                 entry = json.loads(line)
                 assert list(entry) == ["messages"]
                 messages.validate_python(entry["messages"])
+                assert all(each.keys() == {"role", "content"} for each in entry["messages"])
                 turns = [(each["role"], each["content"]) for each in entry["messages"]]
-                yield from _turns(turns, ("user", "assistant"), language, {})
+                for row in _read_turns(turns, ("user", "assistant"), {}):
+                    yield {**row, "language": language}
 
 
-def _turns(
-    said: Sequence[tuple[str, str]],
-    roles: tuple[str, str],
-    language: str,
-    first: dict[str, Any],
+def _read_turns(
+    said: Sequence[tuple[str, str]], roles: tuple[str, str], first: dict[str, Any]
 ) -> Rows:
     assert [role for role, _ in said] == [*roles] * (len(said) // 2)
     for at in range(0, len(said), 2):
         texts = {"instruction": said[at][1], "answer": said[at + 1][1]}
-        yield {"language": language, **texts, "begins": not at, **({} if at else first)}
+        yield {**texts, "begins": not at, **({} if at else first)}
 
 
-READERS: dict[Format, Callable[[Path, str, Iterable[str]], Rows]] = {
+def read_streaming(folder: Path, _short: str, languages: Iterable[str]) -> Rows:
+    """One language after the other by `datasets`, each by its name, as a stream."""
+    return load_by_datasets(folder, names=tuple(languages), streaming=True)
+
+
+# Several folders at once, because `datasets` takes two seconds to begin.
+BY_DATASETS: dict[Format, Callable[..., Rows]] = {
+    "jsonl": load_by_datasets,
+    "sharegpt": read_sharegpt,
+    "hf": load_by_datasets,
+}
+BY_OTHERS: dict[Format, Reader] = {
     "mimicit": read_mimicit,
     "jsonl": read_jsonl,
     "parquet": read_parquet,
-    "llava": partial(read_talk, kind="llava"),
-    "sharegpt": partial(read_talk, kind="sharegpt"),
+    "llava": read_llava,
     "chatml": read_chatml,
-    "hf": lambda folder, _short, _languages: load_by_datasets(folder),
 }
 
 
