@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from operator import itemgetter
@@ -24,6 +23,7 @@ _PASSES = (
 )
 _CLIP_SECONDS = 32
 _FRAME_SECONDS = 2
+_MOST_SECONDS = 1_000_000
 # "#C C opens the door": the wearer acts; "#O man X waves": another does; "#unsure": not to be seen.
 _WEARER = re.compile(r"[#@]\s*C\s*C?\b\s*", re.IGNORECASE)
 _MARK = re.compile(r"#\s*(?:O|summary)\b\s*", re.IGNORECASE)
@@ -99,13 +99,18 @@ def _read_video(video: Any) -> tuple[list[tuple[float, str]], list[str]]:
 def _read_narration(narration: Any, time: str, text: str) -> tuple[float, str]:
     fields = narration if isinstance(narration, dict) else {}
     seconds, written = fields.get(time), fields.get(text)
-    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < 0:
+    if seconds is None or not _is_second(seconds):
         raise ValueError(f"{time}, in seconds")
     said = " ".join(_MARK.sub("", written).split()) if isinstance(written, str) else ""
     said = _UNSURE.sub("something", _WEARER.sub("C ", said))
     if not said.strip("C "):
         raise ValueError(text)
     return float(seconds), " ".join(said.split())
+
+
+def _is_second(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value < _MOST_SECONDS
 
 
 def _cut(narrations: list[tuple[float, str]]) -> list[tuple[int, list[str]]]:

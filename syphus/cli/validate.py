@@ -46,7 +46,7 @@ def _validate(places: list[Path], *, md5: Path | None, fix: bool) -> int:
     from syphus.validation.check import check_set  # noqa: PLC0415 - not needed by --help
     from syphus.validation.checksums import check_checksums  # noqa: PLC0415
     from syphus.validation.findings import Findings  # noqa: PLC0415
-    from syphus.validation.kinds import file_sets  # noqa: PLC0415
+    from syphus.validation.kinds import check_any, file_sets  # noqa: PLC0415
 
     if md5 is not None and not md5.is_file():
         raise SettingsError(f"--md5: {md5} is no file")
@@ -57,6 +57,7 @@ def _validate(places: list[Path], *, md5: Path | None, fix: bool) -> int:
         typer.echo(f"{md5}: {count} files by their MD5")
     for line in (line for each in checked for line in each.lines):
         typer.echo(line)
+    check_any([each.files for each in checked], places)
     for line in findings.lines():
         typer.echo(line)
     counts = findings.by_kind()

@@ -337,4 +337,4 @@ def _name(source: str | bytes, number: int) -> str:
         return f"image {number} (bytes)"
     if _ADDRESS.match(source):
         return show_address(source)
-    return printable(source)[:_LONGEST_NAME]
+    return printable(source)[:_LONGEST_NAME] or "an image without a name"

@@ -81,10 +81,11 @@ def check_set(files: FileSet, findings: Findings) -> CheckedSet:
 def _check_images(checked: CheckedSet, findings: Findings) -> IdSet | None:
     """Every image id; None where there is no image file, or one of them couldn't be read."""
     images, counts = IdSet(), []
-    for path in checked.files.images:
+    for path in list(checked.files.images):
         count, whole = check_images(path, images, findings)
         checked.whole &= whole
         if count is None:
+            checked.files.images.remove(path)
             checked.files.left_alone.append(path)
             continue
         counts.append(count)

@@ -104,14 +104,19 @@ def file_sets(places: Iterable[Path]) -> list[FileSet]:
         single.append(place)
     if single:
         sets.append(_of_files(single))
-    if not any(each.instructions or each.train or each.images for each in sets):
+    check_any(sets, places)
+    return sets
+
+
+def check_any(sets: Sequence[FileSet], places: Iterable[Path]) -> None:
+    """Raises AnnotationError where there is nothing to check: it isn't to be taken for clean."""
+    if not any(each.instructions or each.train or each.images or each.checksums for each in sets):
         packed = [path for each in sets for path in each.left_alone if is_compressed(path)]
         more = f"; {packed[0].name} is compressed: unpack it first" if packed else ""
         named = ", ".join(str(place) for place in dict.fromkeys(places))
         raise AnnotationError(
             f"{named}: no file of MIMIC-IT is there: no instructions, no images{more}"
         )
-    return sets
 
 
 def is_compressed(path: Path) -> bool:

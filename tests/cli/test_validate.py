@@ -101,6 +101,23 @@ def test_sums_may_stand_elsewhere(desk: Any, server: ScriptedServer) -> None:
     assert (done.status, done.err) == (2, "syphus: --md5: nowhere is no file\n")
 
 
+@pytest.mark.parametrize("form", ["mimicit", "parquet"])
+def test_what_an_export_writes(desk: Any, server: ScriptedServer, form: str) -> None:
+    """MIMIC-IT's files hold together; tables of pairs are no such files, nor called clean."""
+    run(desk, server)
+    assert desk.call("export", "out", "--format", form).status == 0
+    done = desk.call("validate", f"out_{form}")
+    if form == "mimicit":
+        assert (done.status, done.err) == (0, "")
+        assert "unchecked, its instructions" not in done.out
+    else:
+        assert done.status == 2
+        assert (
+            done.err
+            == "syphus: out_parquet: no file of MIMIC-IT is there: no instructions, no images\n"
+        )
+
+
 @pytest.mark.parametrize("place", ["nowhere", "."])
 def test_a_place_without_files_is_wrong_input(desk: Any, place: str) -> None:
     """One line, status 2."""

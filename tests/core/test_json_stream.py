@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import tracemalloc
 from itertools import islice
@@ -121,12 +122,16 @@ def test_elements_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
         ("[1 2]", None, "line 1, column 4: broken JSON: Expecting ',' or ']'"),
         ("[1, 2", None, "line 1, column 6: broken JSON: Expecting ',' or ']'"),
         ("[1, 2] 3", None, "line 1, column 8: broken JSON: Extra data"),
-        ("", None, "line 1, column 1: broken JSON: Expecting '['"),
-        ('"text"', None, "line 1, column 1: broken JSON: Expecting '['"),
+        ("", None, "the file is empty"),
+        (" \n", "a", "the file is empty"),
+        ('"text"', None, "line 1, column 1: a list or an object must stand here"),
+        ('{"a": 1}\n{"a": 2}', None, "line 2, column 1: broken JSON: Extra data: one value a file"),
+        (gzip.compress(b"[1]"), None, "is packed by gzip; unpack it first"),
+        (b"PK\x03\x04 and more", "a", "is packed by zip; unpack it first"),
         ("{1: 2}", None, "line 1, column 2: broken JSON: Expecting property name"),
         ('{"a": 1,\n"b": 2', "c", "line 2, column 7: broken JSON: Expecting ',' or '}'"),
         ('{"a": [1, x]}', "b", "line 1, column 11: broken JSON: Expecting value"),
-        ('{"a": 3}', "a", "line 1, column 7: broken JSON: Expecting '['"),
+        ('{"a": 3}', "a", "line 1, column 7: a list or an object must stand here"),
         (b'["ok",\n "caf\xe9s"]', None, "line 2, column 6: byte 0xe9 is not UTF-8"),
         (b'["caf\xc3', None, "line 1, column 6: byte 0xc3 is not UTF-8"),
         ("[" + "9" * 5000 + "]", None, "line 1, column 2: unusable JSON"),

@@ -160,23 +160,27 @@ def test_a_query_whose_image_cannot_be_sent_fails_and_the_rest_goes_on(
         "nul": ["a\0b"],
         "long": ["data:image/jpeg;base64," + "A" * 5000],
         "home": ["~nobody-of-that-name/a.jpg"],
+        "nameless": [""],
+        "huge": [b"P6 20000 20000 255\n"],
         "bytes": [b""],
         "address": ["http://127.0.0.1/x.jpg?key=1"],
     }
     sitting = job.run(album(images))
-    assert sitting.counts == (1, 0, 9)
+    assert sitting.counts == (1, 0, 11)
     assert sitting.outcome.exit_status == 4
     assert [content[0]["text"] for content in seen.contents] == ["Look. good"]
     found = {one["id"]: one["error_message"] for one in job.read("error_messages.json")}
     assert set(found) == set(images) - {"good"}
     assert all("\n" not in text for text in found.values())
     assert "none.jpg is no file" in found["missing"]
+    assert found["nameless"] == "an image without a name is no file"
+    assert "image 1 (bytes) has too many pixels; at most 89478485" in found["huge"]
     assert "--fetch_images" in found["address"]
     assert "key=1" not in found["address"]
-    assert "9 queries are not asked" in sitting.said
+    assert "11 queries are not asked" in sitting.said
     picture(tmp_path / "none.jpg", seed=5)
     mended = job.run(album(images))
-    assert (mended.requests, mended.counts) == (1, (2, 0, 8))
+    assert (mended.requests, mended.counts) == (1, (2, 0, 10))
 
 
 def test_an_image_that_changes_after_it_was_hashed_is_not_sent(
