@@ -105,6 +105,7 @@ class BatchEngine:
             run_name=run_name,
             kept=kept,
             translations=earlier or EarlierTranslations(),
+            on_notice=on_notice,
         )
         self.sent_before = self._earlier.translations_of
         self._open = self._in_chunks = self._unflushed = self._fed = 0
@@ -137,11 +138,8 @@ class BatchEngine:
                 await asyncio.wait([taking], timeout=self._patience)
             taking.cancel()
         self._file_strays()
-        if self._earlier.unclaimed and self.stopped_by is None:
-            self._on_notice(
-                f"{self._earlier.unclaimed} requests in earlier batches are not asked for now: the "
-                "settings have changed. They go on; the next sitting looks for them again"
-            )
+        if self.stopped_by is None:
+            self._earlier.tell_unclaimed()
         sent = self._in_chunks - count_unsent(self._backend.states())
         if self.stopped_by is not None and sent > 0:
             self._on_notice(
@@ -328,6 +326,7 @@ class BatchEngine:
             # Requests are recognised first, so that what has ended needn't lie in memory.
             await self._wait_for_owners()
         try:
+            await self._earlier.give_up_unsent()
             while True:
                 async for group in self._backend.outcomes():
                     await self._take_group(group)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from asyncio_throttle.throttler import Throttler
@@ -19,6 +20,7 @@ from syphus.backends.batch.fetching import FORGOTTEN_AFTER, Fetching
 from syphus.backends.batch.filling import MOST_BYTES, MOST_LINES, Bounds
 from syphus.backends.batch.ledger import Ledger
 from syphus.backends.batch.line import LineReader
+from syphus.backends.batch.off_loop import off_loop
 from syphus.backends.batch.problems import stopping_problem
 from syphus.backends.batch.remote import Remote
 from syphus.backends.batch.results import Oddities, read_results
@@ -133,6 +135,7 @@ class BatchApi:
             self._ledger = Ledger(self._folder / LEDGER, wall_clock=self._wall_clock)
             stack.callback(self._ledger.close)
             check_endpoints(self._ledger.chunks.values(), self._client.endpoint)
+            self._before = tuple(self._ledger.chunks.values())
             self._store = ChunkStore(
                 self._ledger,
                 folder,
@@ -214,7 +217,10 @@ class BatchApi:
         return self._store.held
 
     def facts(self) -> Iterator[bytes]:
-        """The facts of every line whose outcome is still wanted, as its chunk was closed."""
+        """The facts of lines that were sent and whose outcome is still wanted.
+
+        Of what was never sent nothing is paid for: who wants it asks for it by its custom_id.
+        """
         return self._store.facts()
 
     def holds(self, custom_id: str) -> bool:
@@ -252,6 +258,21 @@ class BatchApi:
             raise ValueError(f"not all outcomes of batch {batch} were given out")
         self._ledger.append(self._ledger.chunks[batch], "durable", cost=cost)
         self._wake.set()
+
+    async def give_up_unsent(self, is_wanted: Callable[[str], bool]) -> int:
+        """Sends no chunk of an earlier sitting that holds a custom_id which isn't wanted.
+
+        What has an uploaded file but no batch isn't sent either. The lines come back as not billed,
+        for whoever wants them to ask again. Returns how many of them aren't wanted.
+        """
+        count = 0
+        for chunk in self._before:
+            if chunk.is_unsent:
+                counting = partial(self._store.count_unwanted, chunk, is_wanted)
+                if unwanted := await off_loop(counting):
+                    self._sending.unwanted.add(chunk.name)
+                    count += unwanted
+        return count
 
     async def cancel(self) -> None:
         """Cancels all batches at the endpoint; what they have done is still given out.

@@ -120,6 +120,11 @@ class Chunk:
         return self.stage not in ("split", "durable", "deleted")
 
     @property
+    def is_unsent(self) -> bool:
+        """Whether nobody has tried to make a batch of it: nothing of it can be billed."""
+        return self.stage in ("closed", "uploading", "uploaded")
+
+    @property
     def is_enqueued(self) -> bool:
         """Whether its tokens count, or may count, as enqueued."""
         return self.stage in ("creating", "created")

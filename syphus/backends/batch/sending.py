@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from syphus.backends.batch.problems import asks_for_less, asks_for_parts, is_enqueued_limit
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Sending:
     """Sends chunks for the deployment `model` at `endpoint`, as far as `enqueued` has room.
 
-    `put_off` is called with the name of a chunk that waits for the next round.
+    `put_off` is called with the name of a chunk that waits for the next round. Of `unwanted` chunks
+    no batch is made.
     """
 
     ledger: Ledger
@@ -35,12 +36,14 @@ class Sending:
     model: str
     endpoint: str
     put_off: Callable[[str], None]
+    unwanted: set[str] = field(default_factory=set)
 
     async def send(self, chunk: Chunk) -> bool:
         """Takes the next step of a chunk on its way; False if it has to wait."""
         if chunk.stage != "creating":
-            if chunk.model != self.model or chunk.endpoint != self.endpoint:
-                # It was written for another deployment, and nothing of it is paid for.
+            is_other = chunk.model != self.model or chunk.endpoint != self.endpoint
+            if is_other or chunk.name in self.unwanted:
+                # It was written for another deployment or prompt, and nothing of it is paid for.
                 await self.steps.cancel(chunk)
                 return True
             if self.enqueued.is_too_large(chunk):

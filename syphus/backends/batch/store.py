@@ -17,7 +17,7 @@ from syphus.core.batches import BatchLine, BatchState
 from syphus.core.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from syphus.backends.batch.chunk import Chunk
@@ -63,12 +63,16 @@ class ChunkStore:
         return _digest(custom_id) in self._held
 
     def facts(self) -> Iterator[bytes]:
-        """The engine's facts of every line in an open chunk."""
+        """The engine's facts of every line in an open chunk that may have been sent."""
         for chunk in list(self._ledger.chunks.values()):
-            if chunk.is_open:
+            if chunk.is_open and not chunk.is_unsent:
                 with self.files(chunk).facts.open("rb") as lines:
                     for line in lines:
                         yield read_facts_line(line).facts
+
+    def count_unwanted(self, chunk: Chunk, is_wanted: Callable[[str], bool]) -> int:
+        """How many lines of a chunk have a custom_id that isn't wanted."""
+        return sum(not is_wanted(name) for name in read_custom_ids(self.files(chunk)))
 
     def files(self, chunk: Chunk) -> ChunkFiles:
         """Where a chunk's files are."""
