@@ -2,5 +2,6 @@
 
 `batch` is the backend; `chunk` what is known of one file of requests; `ledger` makes that durable;
 `filling` writes the files; `remote` calls the endpoint; `steps` takes one chunk a step on,
-`leading` all of them; `results` takes the answers apart. `reading` tells of a run's batches without an endpoint.
+`leading` all of them; `results` takes the answers apart. `reading` tells of a run's batches without
+an endpoint.
 """

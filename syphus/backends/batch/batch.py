@@ -132,7 +132,7 @@ class BatchApi:
                 self._ledger,
                 folder,
                 bounds=self._bounds,
-                model=self._deployment.model,
+                deployment=self._deployment,
                 endpoint=self._client.endpoint,
                 url=self._client.chat_path,
             )
@@ -316,7 +316,7 @@ class BatchApi:
         secrets = self._client.secrets
         reader = LineReader(
             deployment=self._deployment.name,
-            rates=self._deployment.rates,
+            rates=chunk.rates_at(self._deployment),
             secrets=secrets,
             hidden=Secrets(secrets),
             latency=max(0.0, (chunk.ended or 0.0) - (chunk.created or chunk.ended or 0.0)),

@@ -17,7 +17,7 @@ from syphus.core.durable import sync_folder
 from syphus.core.errors import BadRequest, JournalWriteFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from syphus.core.batches import BatchLine
@@ -85,7 +85,7 @@ class Filling:
         self._tokens += line.tokens
         self._most_cost += line.most_cost
 
-    def close(self, *, model: str, endpoint: str) -> Chunk:
+    def close(self, *, model: str, endpoint: str, rates: Sequence[float] | None) -> Chunk:
         """Makes the files durable; the chunk that they are. Raises JournalWriteFailed."""
         if self._is_broken:
             raise JournalWriteFailed(f"{self._files.requests} isn't whole")
@@ -108,6 +108,7 @@ class Filling:
             most_cost=self._most_cost,
             model=model,
             endpoint=endpoint,
+            rates=rates,
         )
 
     def state(self, status: str) -> BatchState:
