@@ -130,6 +130,13 @@ class Chunk:
         return self.stage in ("closed", "uploading", "uploaded")
 
     @property
+    def is_unread(self) -> bool:
+        """Whether the endpoint may still find that its batch is too much."""
+        return self.stage == "creating" or (
+            self.stage == "created" and self.status in (None, "", "validating")
+        )
+
+    @property
     def is_enqueued(self) -> bool:
         """Whether its tokens count, or may count, as enqueued."""
         return self.stage in ("creating", "created")

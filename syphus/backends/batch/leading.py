@@ -63,6 +63,7 @@ class Leading:
                     self.teller.go_on()
                     # Another may go on now: a batch that ended makes room.
                     self.on_step()
+            self.teller.tell_room(self.ledger.chunks.values())
         except RetryableError as error:
             self.put_off.add(chunk.name)
             self.teller.tell_wait(chunk, error, has_answered=self.remote.has_answered)

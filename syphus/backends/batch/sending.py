@@ -83,10 +83,7 @@ class Sending:
         else:
             self.put_off(chunk.name)
         self.store.bounds = replace(self.store.bounds, tokens=self.enqueued.limit)
-        self.teller.tell_once(
-            "the endpoint's limit of enqueued tokens is reached; fewer batches are sent at a time, "
-            "the rest waits"
-        )
+        self.teller.tell_full()
         return in_parts
 
     async def _split(self, chunk: Chunk, bounds: Bounds) -> None:
