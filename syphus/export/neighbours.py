@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
+from syphus.core.durable import named
 from syphus.core.errors import SettingsError
 from syphus.export.numbering import number_pairs
 
@@ -81,8 +82,12 @@ def nearest_text(
 
     queries = array("i")
     with tempfile.TemporaryFile(dir=valid.parent) as file:
-        _write_vectors(_texts(valid, facts, queries), embed or load_model(), file)
-        file.flush()
+        texts = _texts(valid, facts, queries)
+        try:
+            _write_vectors(texts, embed or load_model(), file)
+            file.flush()
+        except OSError as error:
+            raise named(error, valid.parent) from error
         if not queries:
             return NearestText(np.empty((0, MOST_NEAREST), np.int32))
         width = file.tell() // 2 // len(queries)

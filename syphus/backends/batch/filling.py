@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from syphus.backends.batch.chunk import Chunk, ChunkFiles
 from syphus.core.batches import BatchState
-from syphus.core.durable import sync_folder
+from syphus.core.durable import open_to_write, sync_folder
 from syphus.core.errors import BadRequest, JournalWriteFailed
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # says whether a megabyte has 1,000,000 bytes or 1,048,576, so the smaller is kept.
 MOST_LINES: dict[ApiType, int] = {"openai": 50_000, "azure": 100_000}
 MOST_BYTES = 200_000_000
-_BUFFER = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +140,9 @@ class Filling:
         return head % (line.custom_id.encode("ascii"), self._url) + line.body + b"}\n"
 
     def _refused(self, error: OSError) -> JournalWriteFailed:
-        return JournalWriteFailed(f"can't write {self._files.requests}: {error.strerror}")
+        return JournalWriteFailed(
+            f"can't write {error.filename or self._files.requests}: {error.strerror}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,6 @@ def read_pairs(files: ChunkFiles) -> Iterator[tuple[bytes, FactsLine]]:
 
 def _open(path: Path) -> IO[bytes]:
     try:
-        return path.open("wb", buffering=_BUFFER)
+        return open_to_write(path)
     except OSError as error:
         raise JournalWriteFailed(f"can't write {path}: {error.strerror}") from error
