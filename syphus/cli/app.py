@@ -34,7 +34,7 @@ STOPPED_EARLY = 3
 # What typer makes of Ctrl-C.
 _INTERRUPTED = 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NOTHING_YET = "interrupted before anything was asked"
+_NOTHING_YET = "interrupted before anything was asked this time"
 
 
 class Surroundings:

@@ -139,7 +139,8 @@ class BatchEngine:
         self._file_strays()
         if self.stopped_by is None:
             self._earlier.tell_unclaimed()
-        sent = self._in_chunks - count_unsent(self._backend.states())
+        in_batches = self._in_chunks + self._earlier.unclaimed
+        sent = in_batches - count_unsent(self._backend.states())
         if self.stopped_by is not None and sent > 0:
             self._on_notice(
                 f"{sent} requests are in batches. What is sent goes on at the endpoint "
