@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from syphus.journal.reader import JournalIndex
     from syphus.pipeline.plan import Plan
 
+# Whoever looks right after the start wants to know whether it goes well.
+_FIRST_REFRESH_SECONDS = 0.5
 _REFRESH_SECONDS = 10.0
 
 
@@ -124,9 +126,11 @@ class RunFacts:
         write_run_file(self._folder, self._now(state=state, why=why))
 
     async def keep_fresh(self) -> None:
-        """Writes how far the run is, every ten seconds, until cancelled."""
+        """Writes how far the run is, soon at first and then every ten seconds, until cancelled."""
+        pause = _FIRST_REFRESH_SECONDS
         while True:
-            await asyncio.sleep(_REFRESH_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _REFRESH_SECONDS)
             with suppress(OSError):  # a full disk is the journal's to tell
                 await refresh_run_file(self._folder, self._now(state="running"))
 
