@@ -13,15 +13,18 @@ from typing import Any
 import pytest
 import trustme
 
+from syphus.backends.classify import transport_error
 from syphus.backends.transport.errors import (
     ConnectTimedOut,
     DeadlinePassed,
+    NameUnknown,
     NoConnection,
     ProxyRefused,
 )
 from syphus.backends.transport.pool import Pool
 from syphus.backends.transport.reading import Answer
 from syphus.backends.transport.route import Route
+from syphus.core.errors import NoSuchName
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 Run = Callable[[Any], Any]
@@ -199,8 +202,9 @@ def test_a_name_that_nobody_has(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("syphus.backends.transport.dialing.Dialer._look_up", look_up)
     words = r"the name models\.test can't be resolved: .*not known"
-    with pytest.raises(NoConnection, match=words):
+    with pytest.raises(NameUnknown, match=words) as caught:
         run(exchange("http://models.test/v1"))
+    assert isinstance(transport_error(caught.value), NoSuchName)
 
 
 def test_names_are_looked_up_once(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
