@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -82,7 +83,10 @@ def test_options_make_limits_faults_and_a_log(tmp_path: Path) -> None:
 
 def test_the_help_lists_every_kind_of_fault() -> None:
     """What --fault takes can be read there, and each of them is taken."""
-    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
+    wide = {**os.environ, "COLUMNS": "120"}
+    done = subprocess.run(
+        [*COMMAND, "--help"], env=wide, capture_output=True, text=True, check=True
+    )
     assert set(FAULT_KINDS) <= set(re.findall(r"\w+", done.stdout))
     assert _faults(0.5, list(FAULT_KINDS))
 
