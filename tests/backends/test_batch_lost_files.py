@@ -14,7 +14,7 @@ import pytest
 from syphus.backends.batch import fetching, remote, results
 from syphus.backends.batch.reading import read_states
 from syphus.backends.batch.remote import Remote
-from syphus.backends.batch.told import RemoteFile
+from syphus.backends.batch.remote_values import RemoteFile
 from syphus.core.errors import AccessDenied, JournalError, JournalWriteFailed, UnknownDeployment
 from syphus.testing import (
     BatchEnding,

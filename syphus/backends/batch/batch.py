@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from asyncio_throttle.throttler import Throttler
 
+from syphus.backends.batch.chunk_store import ChunkStore, check_endpoints
 from syphus.backends.batch.client import connect
 from syphus.backends.batch.enqueued import Enqueued
 from syphus.backends.batch.fetching import FORGOTTEN_AFTER, Fetching
@@ -17,13 +18,12 @@ from syphus.backends.batch.filling import MOST_BYTES, MOST_LINES, Bounds
 from syphus.backends.batch.leading import Leading
 from syphus.backends.batch.ledger import Ledger
 from syphus.backends.batch.line import LineReader
+from syphus.backends.batch.notices import Teller
 from syphus.backends.batch.off_loop import off_loop
 from syphus.backends.batch.remote import Remote
 from syphus.backends.batch.results import Oddities, read_results
 from syphus.backends.batch.sending import Sending
 from syphus.backends.batch.steps import Steps
-from syphus.backends.batch.store import ChunkStore, check_endpoints
-from syphus.backends.batch.telling import Teller
 from syphus.core.errors import JournalError, RequestError
 from syphus.core.secrets import Secrets
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from syphus.backends.batch.chunk import Chunk
     from syphus.backends.batch.ledger import Ledger
     from syphus.backends.batch.remote import Remote
-    from syphus.backends.batch.told import RemoteBatch
+    from syphus.backends.batch.remote_values import RemoteBatch
 
 FORGOTTEN_AFTER = 30 * 24 * 3600.0
 _ROUNDS_FOR_FILES = 3

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from syphus.backends.batch.client import Client
     from syphus.backends.batch.fetching import Fetching
     from syphus.backends.batch.ledger import Ledger
+    from syphus.backends.batch.notices import Teller
     from syphus.backends.batch.remote import Remote
     from syphus.backends.batch.sending import Sending
     from syphus.backends.batch.steps import Steps
-    from syphus.backends.batch.telling import Teller
     from syphus.core.errors import StoppingError
 
 

@@ -20,7 +20,13 @@ from tenacity import (
 )
 
 from syphus.backends.batch.off_loop import off_loop
-from syphus.backends.batch.told import RemoteBatch, RemoteFile, by_id, read_batch, read_file
+from syphus.backends.batch.remote_values import (
+    RemoteBatch,
+    RemoteFile,
+    by_id,
+    read_batch,
+    read_file,
+)
 from syphus.backends.parsing import parse_json
 from syphus.core.errors import (
     AccessDenied,

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from syphus.backends.batch.chunk import Chunk
+    from syphus.backends.batch.chunk_store import ChunkStore
     from syphus.backends.batch.enqueued import Enqueued
     from syphus.backends.batch.filling import Bounds
     from syphus.backends.batch.ledger import Ledger
+    from syphus.backends.batch.notices import Teller
     from syphus.backends.batch.steps import Steps
-    from syphus.backends.batch.store import ChunkStore
-    from syphus.backends.batch.telling import Teller
 
 
 @dataclass(slots=True, kw_only=True)
