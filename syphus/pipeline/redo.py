@@ -1,6 +1,7 @@
 """`--redo`: which outcomes of earlier sittings are asked for again in a later stage.
 
-In the first stage a query is redone where it is walked past (`generation`): its conversation goes on.
+In the first stage a query is redone where it is walked past (`generation`): there its conversation
+goes on.
 """
 
 from __future__ import annotations
