@@ -25,6 +25,9 @@ class SpotTheDifference(AbstractDataset):
     short = "SD"
     prompt_path = "prompts/spot_the_difference.json"
     query_inputs_path = "datasets/samples/spot_the_difference.json"
+    giveaway_phrases = ("the sentences",)
+    # "Are there more people now?" has the same good answer for many pairs of pictures.
+    quality_skips = ("repeated_in_set", "near_in_set")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         for number, pair in enumerate(read_json(path), 1):
@@ -50,6 +53,7 @@ class CocoSpotTheDifference(AbstractDataset):
     short = "CGD"
     prompt_path = "prompts/coco_spot_the_difference.json"
     query_inputs_path = "datasets/samples/coco_captions.json"
+    giveaway_phrases = ("the list of objects", "the object list")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         images = read_coco(path)

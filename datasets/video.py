@@ -28,6 +28,7 @@ class DenseCaptions(AbstractDataset):
     short = "DC"
     prompt_path = "prompts/dense_captions.json"
     query_inputs_path = "datasets/samples/dense_captions.json"
+    giveaway_phrases = ("the list of events", "the event list", "the timestamps")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         videos = read_json(path)
@@ -46,6 +47,7 @@ class TVCaptions(AbstractDataset):
     short = "TVC"
     prompt_path = "prompts/tv_captions.json"
     query_inputs_path = "datasets/samples/tv_captions.jsonl"
+    giveaway_phrases = ("the sentences",)
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         for number, clip in enumerate(read_json_lines(path), 1):
@@ -70,6 +72,10 @@ class VisualStoryTelling(AbstractDataset):
     short = "VST"
     prompt_path = "prompts/visual_story_telling.json"
     query_inputs_path = "datasets/samples/visual_story_telling.json"
+    giveaway_phrases = (
+        *("according to the tags", "the tags say", "the tags show", "the tags mention"),
+        *("[male]", "[female]", "[location]", "[organization]"),  # in the place of names
+    )
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         strays: list[dict[str, str]] = []

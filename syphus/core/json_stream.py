@@ -68,6 +68,22 @@ def stream_members(path: str | Path, keys: Sequence[str]) -> Iterator[tuple[str,
         raise unreadable(path, exc) from exc
 
 
+def stream_pairs(path: str | Path, within: str) -> Iterator[tuple[str, Any]]:
+    """The (name, value) pairs of a file's object, or of the object that it has under `within`.
+
+    For files that one release has bare and another in an envelope. What stands before the envelope
+    is given too, what stands behind it isn't; as `stream_json` otherwise.
+
+    Raises AnnotationError as `stream_json` does.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            yield from _Scanner(file, path).pairs(within)
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+
+
 class _Scanner:
     """A place in a file; `_text` is the piece around it."""
 
@@ -98,6 +114,17 @@ class _Scanner:
             if not missing:
                 return
         raise AnnotationError(f"{self._path} has no {missing[0]!r}", path=self._path)
+
+    def pairs(self, within: str) -> Iterator[tuple[str, Any]]:
+        """The members of the top object, or from the one called `within` on its members."""
+        if self._peek() != "{":
+            raise AnnotationError(f"{self._path} holds no object", path=self._path)
+        for name in self._names():
+            if name == within and self._peek() == "{":
+                yield from self.children()
+                return
+            yield name, self._value()
+        self.end()
 
     def children(self) -> Iterator[Any]:
         """The elements of a list, or the pairs of an object."""

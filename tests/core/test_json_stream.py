@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from syphus.core import json_stream
 from syphus.core.errors import AnnotationError
-from syphus.core.json_stream import stream_json, stream_members
+from syphus.core.json_stream import stream_json, stream_members, stream_pairs
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -69,6 +69,35 @@ def test_members_are_found_behind_others(
 def test_a_name_that_comes_twice_gives_both(tmp_path: Path) -> None:
     """A parser of the whole file would drop the first of them unseen."""
     assert read(tmp_path / "a.json", '{"a": 1, "b": 2, "a": 3}') == [("a", 1), ("b", 2), ("a", 3)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    before=st.dictionaries(st.text(), VALUES), value=st.dictionaries(st.text(), VALUES, min_size=1)
+)
+def test_pairs_are_found_bare_and_in_an_envelope(
+    tmp_path_factory: pytest.TempPathFactory, before: dict[str, Any], value: dict[str, Any]
+) -> None:
+    """The members of the file, or from the envelope on those of the envelope."""
+    path = tmp_path_factory.mktemp("pairs") / "a.json"
+    before.pop("videos", None)
+    value.pop("videos", None)
+    path.write_text(json.dumps(value))
+    assert list(stream_pairs(path, within="videos")) == list(value.items())
+    path.write_text(json.dumps({**before, "videos": value, "behind": 1}))
+    assert list(stream_pairs(path, within="videos")) == [*before.items(), *value.items()]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("[1]", "no object"), ('{"a": 1} 2', "Extra data"), ('{"videos": {"a": 1', "Expecting ','")],
+)
+def test_broken_files_of_pairs_are_refused(tmp_path: Path, content: str, said: str) -> None:
+    """Another kind of file, one that goes on, and one that ends in its envelope."""
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(AnnotationError, match=said):
+        list(stream_pairs(path, within="videos"))
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:

@@ -191,6 +191,74 @@ def test_videos_without_narration_are_left_out(
     ]
 
 
+def test_both_releases_of_narrations_are_read(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """all_narrations_redacted.json says of the same videos the same, in an envelope of its own."""
+    first = load_sample("ego4d.json")
+    second = {
+        uid: {
+            "narrations": [
+                {
+                    "time": each["timestamp_sec"],
+                    "text": each["narration_text"],
+                    "_annotation_uid": each["annotation_uid"],
+                }
+                for name in ("narration_pass_2", "narration_pass_1")
+                for each in video.get(name, {}).get("narrations", [])
+            ],
+            "summaries": [{"start_time": 0.0, "end_time": 60.0, "text": "#summary C cooked."}],
+        }
+        for uid, video in first.items()
+    }
+    second["worn"] = {"narrations": [{"time": None, "text": "#C C runs"}, {"time": 1.5}]}
+    envelope = {"version": "2.0", "date": "230101", "videos": second, "annotators": 3}
+    bare = read_dataset("EGO4D.fpv")
+    found = read_dataset("EGO4D.fpv", spoil("all_narrations_redacted.json", envelope))
+    assert found.texts.keys() == bare.texts.keys()
+    for clip, text in bare.texts.items():
+        assert sorted(found.texts[clip].splitlines()) == sorted(text.splitlines())
+    assert [each.split("(")[1] for each in found.left_out] == [
+        "worn) is left out: narration 1 has no time, in seconds",
+        "worn) is left out: narration 2 has no text",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("#C C opens the door", "C opens the door"),
+        ("#c c opens the door\n", "C opens the door"),
+        ("#C opens the door", "C opens the door"),
+        ("#C Cuts the bread", "C Cuts the bread"),
+        ("@c opens the door", "C opens the door"),
+        ("# C C hands #O man X the cup", "C hands man X the cup"),
+        ("#O a woman Y waves at C", "a woman Y waves at C"),
+        ("#C C lifts #unsure with #Unsure", "C lifts something with something"),
+        ("#Summary C cooked", "C cooked"),
+    ],
+)
+def test_marks_of_narrators_become_words(
+    written: str, read: str, read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """Who acts is said in one way, in whatever way a narrator has marked it."""
+    video = {"narrations": [{"time": 3, "text": written}]}
+    path = spoil("all_narrations_redacted.json", {"videos": {"v": video}})
+    assert read_dataset("EGO4D.fpv", path).texts == {"v_clip000000": f"3 s: {read}"}
+
+
+@pytest.mark.parametrize("mark", ["#C", "#C C", "#O", " "])
+def test_marks_alone_say_nothing(
+    mark: str, read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """A narration of marks alone is left out; the others of the video stand."""
+    narrations = [{"time": 3, "text": mark}, {"time": 4, "text": "#C C sits"}]
+    path = spoil("all.json", {"videos": {"v": {"narrations": narrations}}})
+    found = read_dataset("EGO4D.fpv", path)
+    assert found.left_out == ["item 1 (v) is left out: narration 1 has no text"]
+    assert found.texts == {"v_clip000000": "4 s: C sits"}
+
+
 def test_a_clip_has_frames_up_to_its_last_sentence(read_dataset: Callable[..., Any]) -> None:
     """Both passes in their order, without marks; a frame every two seconds of the video."""
     found = read_dataset("EGO4D.fpv")
@@ -213,8 +281,8 @@ def test_rooms_leave_out_what_has_no_place_or_words(
     records += [{"scene_id": "large", "description": f"chair number {at}."} for at in range(90)]
     found = read_dataset("SceneNavigation.3d", spoil("scanrefer.json", records))
     assert found.left_out == [
-        "item 7 (scene0801_00) is left out: description 1 is empty",
-        "item 8 is left out: description 2 has no scene_id",
+        "item 15 (scene0801_00) is left out: description 1 is empty",
+        "item 16 is left out: description 2 has no scene_id",
     ]
     assert found.texts["large"].count("chair number") == 50
     assert found.texts["large"].partition("Activities and roles:")[2].count("\n- ") == 6
@@ -232,7 +300,7 @@ def test_funqa_leaves_out_incomplete_videos(
     path = spoil("funqa.json", records)
     for name in ("FunQADialogue.funqa", "FunQAMultipleChoice.funqa"):
         found = read_dataset(name, path)
-        assert len(found.texts) == 4
+        assert len(found.texts) == 11
         last = len(records)
         assert [each.split(" is left out: ")[1] for each in found.left_out] == [
             "record 3 has no output",
@@ -243,19 +311,60 @@ def test_funqa_leaves_out_incomplete_videos(
         assert no_reason.removesuffix(".mp4") in found.left_out[-1]
 
 
+@pytest.mark.parametrize(
+    ("instruction", "task"),
+    [
+        ("Find the video's humorous moment.", None),
+        ("Find the videos magic moment.", None),
+        ("Description of the video's creative moment.", "2"),
+        ("Description of the videos magic moment.", "2"),
+        ("Why is the whole video creative.", "3"),
+        ("Please provide a caption for the video.", "4"),
+        ("Please score the video's creativity in [0-20].", None),
+        ("Please score the videos creativity in [0-20].", None),
+    ],
+)
 def test_funqa_tasks_are_known_by_their_instruction(
+    instruction: str,
+    task: str | None,
+    read_dataset: Callable[..., Any],
+    spoil: Callable[[str, Any], Path],
+) -> None:
+    """Records without a task, as MIMIC-IT had them; times and scores are passed over."""
+    last = {"instruction": "Why is the whole video magic.", "visual_input": "b.mp4", "output": "x"}
+    record = {"instruction": instruction, "visual_input": "dir/a.mp4", "output": "y"}
+    found = read_dataset("FunQATranslation.funqa", spoil("plain.json", [record, last]))
+    assert list(found.texts) == [*([f"a_{task}"] if task else []), "b_3"]
+    assert found.left_out == []
+
+
+def test_a_funqa_task_goes_before_the_words_of_its_instruction(
     read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
 ) -> None:
-    """Records without a task, as MIMIC-IT had them, are told apart; times and scores left away."""
+    """Published records put each question in many words; one without a task isn't guessed at."""
     records = [
         {
-            key: value
-            for key, value in record.items()
-            if key in ("instruction", "visual_input", "output")
+            "instruction": words,
+            "visual_input": "H_1.mp4",
+            "output": said,
+            "task": task,
+            "ID": f"t_{n}",
         }
-        for record in load_sample("funqa.json")
+        for n, (words, said, task) in enumerate(
+            [
+                ("Provide a detailed account of the funny moment.", "A cat shakes a cup.", "H2"),
+                ("What makes the entire video funny?", "It can't get its head out.", "H3"),
+                ("Give a suitable description for the video.", "Thirsty", "H4"),
+                ("When does the laughter begin?", "[3, 80]", "H1"),
+            ]
+        )
     ]
-    plain = read_dataset("FunQATranslation.funqa", spoil("plain.json", records))
-    full = read_dataset("FunQATranslation.funqa", SAMPLES / "funqa.json")
-    assert plain.queries == full.queries
-    assert {query_id[-1] for query_id in plain.texts} == {"2", "3", "4"}
+    found = read_dataset("FunQADialogue.funqa", spoil("funqa_train.json", records))
+    assert found.texts == {
+        "H_1": "Description: A cat shakes a cup.\nWhy it surprises: It can't get its head out."
+    }
+    records[2].pop("task")
+    found = read_dataset("FunQADialogue.funqa", spoil("funqa_train.json", records))
+    why = "record 3 has neither a task nor a known instruction"
+    assert found.left_out == [f"item 1 (H_1) is left out: {why}"]
+    assert list(found.texts) == ["H_1"]

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from syphus import Syphus
-from syphus.plugins import load_dataset
+from syphus.plugins import load_dataset, select
 from syphus.replies import parse_structured
 from syphus.testing import ScriptedServer
 
@@ -92,6 +92,23 @@ def test_a_second_reading_asks_the_same(name: str, read_dataset: Callable[..., A
         assert first.images(query.id) == second.images(query.id)
 
 
+@pytest.mark.parametrize("name", SHORTS)
+def test_a_part_of_the_data_set_asks_what_the_whole_does(
+    name: str, read_dataset: Callable[..., Any]
+) -> None:
+    """In a slice, and in another order, each item has the messages that it has in all."""
+    whole = read_dataset(name)
+    asked = {each.id: (each, whole.dataset.user_message(each)) for each in whole.queries}
+    for part in (
+        select(whole.queries, 2, 4),
+        select(read_dataset(name).queries, 1, 5, sample=True, seed=7),
+        select(reversed(read_dataset(name).queries)),
+    ):
+        again = read_dataset(name).dataset
+        for query in part:
+            assert (query, again.user_message(query)) == asked[query.id]
+
+
 def quiz(**change: Any) -> str:
     """A reply with five questions, of which the first is changed."""
     question = {
@@ -120,7 +137,44 @@ def test_a_choice_names_its_options_and_the_right_one() -> None:
         assert pair.answer.endswith("A hat")
         letters.add(pair.answer[0])
     assert len(letters) > 1
-    twice = parse_structured(quiz(wrong_options=["a hat ", "b", "c", "d"]), model)
-    assert len(twice.pairs) == 4
-    assert [each.reason for each in twice.rejected] == ["the answer is empty"]
     assert not parse_structured(quiz(wrong_options=["b", "c", "d"]), model).pairs
+
+
+@pytest.mark.parametrize(
+    ("wrong", "options"),
+    [
+        (["a hat ", "B", "c", "D"], ["A hat", "B", "c", "D"]),
+        (["B", "b", "C ", "c"], ["A hat", "B", "C"]),
+        (["B", " ", "C", ""], ["A hat", "B", "C"]),
+        (["B", "b", "a hat", "B"], None),
+        (["", " ", "", "B"], None),
+    ],
+)
+def test_an_option_that_comes_twice_is_offered_once(
+    wrong: list[str], options: list[str] | None
+) -> None:
+    """Three different ones make a choice; with fewer the question alone is rejected."""
+    model = load_dataset(
+        "FunQAMultipleChoice.funqa", root=ROOT, prompt_path=None, query_inputs_path=None
+    ).response_model
+    assert model is not None
+    found = parse_structured(quiz(wrong_options=wrong), model)
+    if options is None:
+        assert len(found.pairs) == 4
+        assert [each.reason for each in found.rejected] == ["the answer is empty"]
+        return
+    assert len(found.pairs) == 5
+    lines = found.pairs[0].question.split("\n")[1:]
+    assert [line[:3] for line in lines] == ["A. ", "B. ", "C. ", "D. "][: len(options)]
+    assert sorted(line[3:] for line in lines) == sorted(options)
+    assert found.pairs[0].answer in lines
+    assert found.pairs[0].answer.endswith("A hat")
+
+
+def test_a_question_without_a_right_option_is_rejected() -> None:
+    """The blank is no option, and none of the others is right."""
+    model = load_dataset(
+        "FunQAMultipleChoice.funqa", root=ROOT, prompt_path=None, query_inputs_path=None
+    ).response_model
+    assert model is not None
+    assert len(parse_structured(quiz(right_option=" "), model).pairs) == 4

@@ -67,7 +67,7 @@ def test_datasets_is_no_package() -> None:
 def test_sample_is_read_from_any_folder(name: str) -> None:
     """Each dataset reads its sample, wherever the command is run, and says something of each."""
     found = read(name)
-    assert len(found) in (5, 6, 10)
+    assert 5 <= len(found) <= 13
     assert all(query.text for query in found)
     assert all(len(query.text) < 800 for query in found)
 
