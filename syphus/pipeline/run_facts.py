@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,8 +130,16 @@ class RunFacts:
         while True:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _REFRESH_SECONDS)
-            with suppress(OSError):  # a full disk is the journal's to tell
-                await refresh_run_file(self._folder, self._now(state="running"))
+            now = self._now(state="running")
+            writing = asyncio.ensure_future(refresh_run_file(self._folder, now))
+            try:
+                # Left in the middle it would stay open, or come after what the run's end writes.
+                await asyncio.shield(writing)
+            except OSError:  # a full disk is the journal's to tell
+                pass
+            except asyncio.CancelledError:
+                await asyncio.gather(writing, return_exceptions=True)
+                raise
 
     def _now(self, *, state: str, why: SyphusError | None = None) -> dict[str, Any]:
         now = self._snapshot()
