@@ -10,7 +10,7 @@ from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
 from syphus.core.records import Prefix, Sampling
 from syphus.core.secrets import Secrets
-from syphus.export.neighbours import require_model
+from syphus.export.minilm import require_model
 from syphus.pipeline.fallback import refuse_fallback
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select

@@ -17,14 +17,16 @@ from openai.types.chat import ChatCompletionMessageParam
 from pyarrow import parquet
 from pydantic import TypeAdapter
 
+from syphus.core.records import Pair
 from syphus.pipeline.exporting import Format, export_run
-from tests.pipeline.finished_run import SHORT, make_pairs, make_run, source
+from tests.pipeline.finished_run import SHORT, make_pairs, make_run, name_of, source
 
 FORMATS: tuple[Format, ...] = ("mimicit", "jsonl", "parquet", "llava", "sharegpt", "chatml", "hf")
 Rows: TypeAlias = Iterator[dict[str, Any]]
 LANGUAGES = ("en", "de")
 MANY = {"en": 80_000, "de": 20_000}
 MOST_MIB = 64.0
+PAIR: dict[str, Any] = {"query_id": "", "instruction": "An album?", "answer": "It is."}
 WITH_DATASETS = """
 import json, socket, sys
 
@@ -112,24 +114,37 @@ def read_parquet(folder: Path) -> Rows:
         yield from batch.to_pylist()
 
 
-def read_talk(folder: Path, kind: str) -> Rows:
-    """LLaVA and ShareGPT: JSON that is loaded whole."""
+def read_llava(folder: Path) -> Rows:
+    """As LLaVA does: JSON that is loaded whole."""
     for language in LANGUAGES:
         code = "" if language == "en" else f"_{language}"
-        for entry in json.loads((folder / f"{SHORT}_{kind}{code}.json").read_bytes()):
-            human, gpt = entry["conversations"]
-            assert (human["from"], gpt["from"]) == ("human", "gpt")
-            images = entry.get("images" if kind == "sharegpt" else "image", [])
-            images = [images] if isinstance(images, str) else images
-            head = "<image>\n" * len(images)
-            assert human["value"].startswith(head)
-            yield {
-                "id": entry["id"],
-                "language": language,
-                "instruction": human["value"].removeprefix(head),
-                "answer": gpt["value"],
-                "image_ids": images,
-            }
+        for entry in json.loads((folder / f"{SHORT}_llava{code}.json").read_bytes()):
+            assert entry.keys() - {"image"} == {"id", "conversations"}
+            images = entry.get("image", [])
+            yield read_turn(entry, [images] if isinstance(images, str) else images)
+
+
+def read_sharegpt(folder: Path) -> Rows:
+    """As LLaMA-Factory does: by `datasets`, which makes a table of them."""
+    for entry in load_by_datasets(folder, "none"):
+        assert entry.keys() == {"id", "conversations", "images"}
+        yield read_turn(entry, entry["images"])
+
+
+def read_turn(entry: dict[str, Any], images: list[str]) -> dict[str, Any]:
+    """A question and its answer; loaders count the places of images and refuse another number."""
+    human, gpt = entry["conversations"]
+    assert (human["from"], gpt["from"]) == ("human", "gpt")
+    said = human["value"] + gpt["value"]
+    assert [said.count(f"<{kind}>") for kind in ("image", "video", "audio")] == [len(images), 0, 0]
+    head = "<image>\n" * len(images)
+    assert human["value"].startswith(head)
+    return {
+        "id": entry["id"],
+        "instruction": human["value"].removeprefix(head),
+        "answer": gpt["value"],
+        "image_ids": images,
+    }
 
 
 def read_chatml(folder: Path) -> Rows:
@@ -144,6 +159,7 @@ def read_chatml(folder: Path) -> Rows:
                 user, assistant = entry["messages"]
                 messages.validate_python(entry["messages"])
                 assert (user["role"], assistant["role"]) == ("user", "assistant")
+                assert user.keys() == assistant.keys() == {"role", "content"}
                 yield {
                     "language": language,
                     "instruction": user["content"],
@@ -151,15 +167,30 @@ def read_chatml(folder: Path) -> Rows:
                 }
 
 
-READERS: dict[Format, Callable[[Path], Rows]] = {
-    "mimicit": read_mimicit,
-    "jsonl": read_jsonl,
-    "parquet": read_parquet,
-    "llava": lambda folder: read_talk(folder, "llava"),
-    "sharegpt": lambda folder: read_talk(folder, "sharegpt"),
-    "chatml": read_chatml,
-    "hf": lambda folder: load_by_datasets(folder, "none"),
-}
+def read_whole(folder: Path) -> Rows:
+    """All languages by `datasets`."""
+    return load_by_datasets(folder, "none")
+
+
+def read_streaming(folder: Path) -> Rows:
+    """One language after the other, each by its name, as a stream."""
+    return load_by_datasets(folder, *LANGUAGES, streaming=True)
+
+
+READERS: list[tuple[Format, Callable[[Path], Rows]]] = [
+    ("mimicit", read_mimicit),
+    ("jsonl", read_jsonl),
+    ("jsonl", read_whole),
+    ("parquet", read_parquet),
+    ("llava", read_llava),
+    ("sharegpt", read_sharegpt),
+    ("chatml", read_chatml),
+    ("hf", read_whole),
+    ("hf", read_streaming),
+]
+by_each_reader = pytest.mark.parametrize(
+    ("form", "read"), READERS, ids=[f"{form}-{read.__name__}" for form, read in READERS]
+)
 
 
 @dataclass(frozen=True)
@@ -190,11 +221,50 @@ def test_memory_does_not_grow_with_the_pairs(many: Many) -> None:
 
 @pytest.mark.large
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("form", FORMATS)
-def test_a_hundred_thousand_pairs_are_read_back(many: Many, form: Format) -> None:
+@by_each_reader
+def test_a_hundred_thousand_pairs_are_read_back(
+    many: Many, form: Format, read: Callable[[Path], Rows]
+) -> None:
     """Row for row what the run's files hold, in their order, as far as the format has the field."""
-    read = READERS[form](many.run.with_name(f"many_{form}"))
-    for found, wanted in zip(read, many.rows, strict=True):
+    for found, wanted in zip(read(many.run.with_name(f"many_{form}")), many.rows, strict=True):
+        assert found == {name: wanted[name] for name in found}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of few odd pairs, one of which names 50,000 others, in every format."""
+    others = 50_000
+    made = [
+        ("\u202b\u0647\u0644 <\u0642>\u061f\u202c", "\u200f.", ("a b/c\\d", "../e", 'f"\n'), ()),
+        ("\x00\x00", "\x85\u2028\u2029\ufeff\x1f", (), ()),
+        ("An album?", "It is.", tuple(f"{SHORT}_IMG {at}/{at}" for at in range(5_000)), ()),
+        (" \n", "0", ("1",), (name_of(1),)),
+        ("A long video?", "It is.", ("v",), tuple(name_of(at) for at in range(6, others + 6))),
+    ]
+    pairs = [
+        Pair(
+            id=name_of(number),
+            query_id="",
+            instruction=instruction,
+            answer=answer,
+            image_ids=images,
+            related_ids=related,
+        )
+        for number, (instruction, answer, images, related) in enumerate(made, 1)
+    ]
+    rest = [replace(pairs[-1], id=name_of(at), related_ids=()) for at in range(6, others + 6)]
+    run = make_run(tmp_path_factory.mktemp("odd") / "run", {"en": pairs + rest, "de": pairs[:1]})
+    for form in FORMATS:
+        export_run(run, form)
+    return run
+
+
+@pytest.mark.large
+@by_each_reader
+def test_odd_pairs_are_read_back(odd: Path, form: Format, read: Callable[[Path], Rows]) -> None:
+    """Control characters, right-to-left marks, ids like paths, albums, and very long lists."""
+    rows = source(odd, LANGUAGES)
+    for found, wanted in zip(read(odd.with_name(f"run_{form}")), rows, strict=True):
         assert found == {name: wanted[name] for name in found}
 
 
@@ -228,6 +298,18 @@ def test_the_parquet_file_has_a_typed_schema(run: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("field", ["image_ids", "related_ids"])
+def test_long_lists_of_ids_end_a_row_group(tmp_path: Path, field: str) -> None:
+    """A group is held in memory, so albums of thousands of images count as their texts do."""
+    ids = tuple(f"{SHORT}_IMG_{at:09d}" for at in range(5_000))
+    pairs = [Pair(**{**PAIR, "id": name_of(at), field: ids}) for at in range(300)]
+    run = make_run(tmp_path / "run", {"en": pairs})
+    file = parquet.ParquetFile(export_run(run, "parquet").folder / f"{SHORT}.parquet")
+    groups = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
+    assert sum(groups) == len(pairs)
+    assert max(groups) * len(ids) * len(ids[0]) < 10_000_000
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 def test_datasets_loads_all_languages_or_one(run: Path, *, streaming: bool) -> None:
     """Without a name all of them, by its code one, whole or as a stream."""
@@ -243,13 +325,3 @@ def test_datasets_takes_no_older_export_from_its_cache(tmp_path: Path) -> None:
         run = make_run(tmp_path / word / "run", {"en": pairs})
         folder = export_run(run, "hf", folder=tmp_path / "same").folder
         assert [row["answer"] for row in load_by_datasets(folder, "none")] == [word] * 3
-
-
-def test_datasets_loads_conversations(run: Path) -> None:
-    """ShareGPT's entries make a table: each has the same fields of the same types."""
-    folder = export_run(run, "sharegpt").folder
-    (folder / ".syphus_export").unlink()
-    (folder / f"{SHORT}_sharegpt_de.json").unlink()
-    found = list(load_by_datasets(folder, "none"))
-    assert found == json.loads((folder / f"{SHORT}_sharegpt.json").read_bytes())
-    assert {type(each["images"]) for each in found} == {list}
