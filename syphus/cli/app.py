@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +33,8 @@ WRONG_INPUT = 2
 STOPPED_EARLY = 3
 # What typer makes of Ctrl-C.
 _INTERRUPTED = 130
-_NOTHING_YET = "interrupted before anything was asked"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOTHING_YET = "interrupted before anything was asked this time"
 
 
 class Surroundings:
@@ -109,6 +111,11 @@ def run_app(arguments: list[str], *, root: Path) -> int:
 def _tell(error: BaseException, around: Surroundings) -> int:
     if isinstance(error, typer.Abort | KeyboardInterrupt):
         return _complain(_NOTHING_YET, STOPPED_EARLY, around)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        said = (
+            f"can't write {error.filename or 'a file'}: {error.strerror}; make room, and the same "
+        )
+        return _complain(said + "command goes on", STOPPED_EARLY, around)
     if isinstance(error, JournalWriteFailed | StoppedEarly | OSError):
         return _complain(error, STOPPED_EARLY, around)
     if isinstance(error, SyphusError):

@@ -86,12 +86,14 @@ class Earlier:
         run_name: str,
         kept: Container[str],
         translations: EarlierTranslations,
+        on_notice: Callable[[str], None],
     ) -> None:
         self.unclaimed = backend.outstanding
         self.kept = kept
         self._backend = backend
         self._run_name = run_name
         self._translations = translations
+        self._on_notice = on_notice
         self._claims: dict[int, int] = {}
         self._deferred: dict[str, tuple[BatchOutcome, LineFacts]] = {}
 
@@ -121,6 +123,28 @@ class Earlier:
         self._claims[short_id(custom)] = position
         self.unclaimed -= 1
         return True
+
+    async def give_up_unsent(self) -> None:
+        """Has no chunk sent that holds a line which nobody has asked for.
+
+        What of it is asked for comes back as unanswered, and goes into the next chunk.
+        """
+        if not self.unclaimed:
+            return
+        count = await self._backend.give_up_unsent(lambda name: short_id(name) in self._claims)
+        if count:
+            self._on_notice(
+                f"{count} requests that an earlier sitting wrote for a batch and never sent aren't "
+                "asked for now: they are given up, and nothing was paid for them"
+            )
+
+    def tell_unclaimed(self) -> None:
+        """At the end: says what nobody has asked for."""
+        if self.unclaimed:
+            self._on_notice(
+                f"{self.unclaimed} requests in earlier batches are not asked for now: the "
+                "settings have changed. They go on; the next sitting looks for them again"
+            )
 
     def position_of(self, custom: str) -> int | None:
         """Where a line that has come belongs, or None: then nobody has asked for it yet."""

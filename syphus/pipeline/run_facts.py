@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from syphus.journal.reader import JournalIndex
     from syphus.pipeline.plan import Plan
 
+# Whoever looks right after the start wants to know whether it goes well.
+_FIRST_REFRESH_SECONDS = 0.5
 _REFRESH_SECONDS = 10.0
 
 
@@ -125,11 +126,21 @@ class RunFacts:
         write_run_file(self._folder, self._now(state=state, why=why))
 
     async def keep_fresh(self) -> None:
-        """Writes how far the run is, every ten seconds, until cancelled."""
+        """Writes how far the run is, soon at first and then every ten seconds, until cancelled."""
+        pause = _FIRST_REFRESH_SECONDS
         while True:
-            await asyncio.sleep(_REFRESH_SECONDS)
-            with suppress(OSError):  # a full disk is the journal's to tell
-                await refresh_run_file(self._folder, self._now(state="running"))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _REFRESH_SECONDS)
+            now = self._now(state="running")
+            writing = asyncio.ensure_future(refresh_run_file(self._folder, now))
+            try:
+                # Left in the middle it would stay open, or come after what the run's end writes.
+                await asyncio.shield(writing)
+            except OSError:  # a full disk is the journal's to tell
+                pass
+            except asyncio.CancelledError:
+                await asyncio.gather(writing, return_exceptions=True)
+                raise
 
     def _now(self, *, state: str, why: SyphusError | None = None) -> dict[str, Any]:
         now = self._snapshot()

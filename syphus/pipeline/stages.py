@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from syphus.core.errors import SettingsError
 from syphus.core.records import RequestShape
 from syphus.export.run_file import read_run_file
-from syphus.pipeline.keeping import redone_kinds
+from syphus.pipeline.redo import redone_kinds
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
 

@@ -42,7 +42,8 @@ class Stopping:
         if await self._is_done(task, patience=0.0):
             return task.result()
         raise StoppedEarly(
-            f"{self.reason}, before anything was asked; the same command goes on from here"
+            f"{self.reason}, before anything was asked this time; the same command goes on from "
+            "here"
         )
 
     async def until_stopped(self, source: AsyncIterator[T]) -> AsyncIterator[T]:
