@@ -20,6 +20,7 @@ from syphus.core.errors import InputError, StoppedEarly
 from syphus.core.records import Failure, QuestionAnswer, Reply
 from syphus.pipeline.keeping import NOT_WRITTEN
 from syphus.pipeline.plugin_calls import images_of, message_for, names_images, ready_pairs
+from syphus.pipeline.stopping import stop_for
 from syphus.pipeline.verdicts import Verdict, correction, judge
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Generation:
         except InputError as error:
             if not self._engine.counts.sent and self._engine.stopped_by is None:
                 raise
-            self._engine.stop(_stop_for(error))
+            self._engine.stop(stop_for(error))
         except OSError as error:
             self._engine.stop(StoppedEarly(f"the queries can't be written down: {error}"))
 
@@ -343,7 +344,7 @@ class Generation:
                 self.offsets[position] = kept.offset
                 self.tally.failed += 1
         except (InputError, OSError) as error:
-            self._engine.stop(_stop_for(error))
+            self._engine.stop(stop_for(error))
         self._engine.settle()
 
     def _judge(self, request: Request, reply: Reply) -> None:
@@ -363,12 +364,6 @@ class Generation:
 
 def _texts_of(pairs: Sequence[Pair]) -> list[QuestionAnswer]:
     return [QuestionAnswer(question=p.instruction, answer=p.answer) for p in pairs]
-
-
-def _stop_for(error: InputError | OSError) -> StoppedEarly:
-    stop = StoppedEarly(f"{error}. What was answered is kept")
-    stop.__cause__ = error
-    return stop
 
 
 def _take(queries: Iterator[Query], most: int, vision: Vision | None) -> list[Query]:

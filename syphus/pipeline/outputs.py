@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     from syphus.export.queries import QuerySpool
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
+    from syphus.pipeline.pair_progress import Progress
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.quality import Sieve
     from syphus.pipeline.spent import Spent
-    from syphus.pipeline.translated_pairs import Progress
     from syphus.pipeline.translating import Translating
+    from syphus.translation.values import Translated
 
 AUTHOR = "Syphus"
 NOT_ASKED = "it wasn't asked for"
@@ -329,15 +330,15 @@ class Outputs:
             yield from _in_languages(codes, found)
 
 
-def _in_languages(codes: Iterable[str], found: Progress) -> Iterator[PairTranslations]:
-    for pair in found.wanted:
+def _in_languages(codes: Iterable[str], found: Progress[Translated]) -> Iterator[PairTranslations]:
+    for number in found.wanted:
         texts: dict[str, tuple[str, str]] = {}
         missing: dict[str, tuple[str, str]] = {}
         for code in codes:
-            given = found.given.get((pair.number, code))
+            given = found.given.get((number, code))
             if given is not None:
                 texts[code] = (given.instruction, given.answer)
                 continue
-            rejected = found.rejected.get((pair.number, code))
+            rejected = found.rejected.get((number, code))
             missing[code] = (rejected.reason, rejected.text) if rejected else (NOT_ASKED, "")
         yield PairTranslations(texts=texts, missing=missing)

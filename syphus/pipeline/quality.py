@@ -22,7 +22,7 @@ from syphus.quality.sketch import require_library
 from syphus.translation.check_language import name_not_english
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from syphus.core.records import Parsed, QuestionAnswer
@@ -42,10 +42,11 @@ class Quality:
     rules: Rules
     screen: Screen
 
-    @property
-    def unwanted(self) -> Screen | None:
-        """What finds the pairs that needn't be translated; None where all are kept."""
-        return self.screen if self.drops else None
+    def unwanted(self, position: int, pairs: Sequence[QuestionAnswer]) -> frozenset[int]:
+        """The numbers of the pairs that have a fault of their own, from 1."""
+        del position
+        numbered = enumerate(pairs, start=1)
+        return frozenset(n for n, pair in numbered if self.screen(pair.question, pair.answer))
 
 
 def choose_quality(settings: Settings, dataset: AbstractDataset) -> Quality | None:

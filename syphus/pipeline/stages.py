@@ -79,5 +79,5 @@ def make_translating(
         glossary=plan.glossary,
         redo=redone_kinds("invalid" if plan.only_translate else plan.settings.redo),
         send=not plan.settings.reparse,
-        unwanted=plan.quality.unwanted if plan.quality else None,
+        unwanted=plan.quality.unwanted if plan.quality and plan.quality.drops else None,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syphus.core.records import Pair
-from syphus.pipeline import translating
+from syphus.pipeline import pair_requests
 from syphus.testing import BatchEnding, Batches, Script
 from tests.pipeline.eight_photos import lines_of
 from tests.pipeline.test_batch_run import BATCH, created, stop_when
@@ -64,7 +64,7 @@ def test_other_languages_do_not_ask_again_for_what_is_in_a_batch(
     batches: list[int],
 ) -> None:
     """A translation under way is waited for and used whole; only what it doesn't have is sent."""
-    monkeypatch.setattr(translating, "_MOST_AT_HAND", 2)
+    monkeypatch.setattr(pair_requests, "_MOST_AT_HAND", 2)
     stop_in_batch(job, photos(COUNT), 2, languages=before)
     done = job.run(photos(COUNT), languages=after, **BATCH)
     assert done.outcome.exit_status == 0
