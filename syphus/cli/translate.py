@@ -39,6 +39,8 @@ KEPT = (
     "max_reasks",
     "quality",
     "personal_data",
+    "judge",
+    "judge_least",
 )
 _NOT_SETTINGS = ("context", "run", "config", "no_progress", "languages")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from syphus.core.endpoints import is_model_named
 from syphus.core.errors import SettingsError
+from syphus.core.records import STAGES
 from syphus.export.run_file import read_run_file
 from syphus.journal.format import read_head, read_origin
 from syphus.pipeline.run_facts import models_of
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from syphus.core.deployments import Deployment
     from syphus.core.settings import Settings
-
-_STAGES = ("generate", "translate")
 
 
 def refuse_fallback(
@@ -57,7 +56,7 @@ def find_endpoint(journal: Path) -> str | None:
 
     Those of the embedded model don't count: they stand under its name and cost nothing.
     """
-    for stage in _STAGES:
+    for stage in STAGES:
         path = journal / f"{stage}.jsonl"
         if not path.is_file():
             continue

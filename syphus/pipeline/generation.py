@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from syphus.core.records import Pair, Query, Request
     from syphus.engine.asking import Asking
     from syphus.export.queries import QuerySpool
+    from syphus.pipeline.judging import Judging
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.pipeline.translating import Translating
     from syphus.pipeline.vision import Vision
@@ -86,7 +87,7 @@ class Generation:
         assembler: Assembler,
         spool: QuerySpool,
         journal: StageJournal,
-        translating: Translating | None,
+        following: Judging | Translating | None,
         max_reasks: int,
         total: int | None,
         redo: str | None = None,
@@ -105,7 +106,7 @@ class Generation:
         self._spool = spool
         self._outcomes = journal.index.outcomes
         self._reader = journal.reader
-        self._translating = translating
+        self._following = following
         self._max_reasks = max_reasks
         self._redo = redo if send else None
         self._send = send
@@ -232,9 +233,9 @@ class Generation:
     def _take_ready(self, position: int, query: Query, pairs: Sequence[Pair]) -> Sequence[Request]:
         self.tally.valid += 1
         self.tally.pairs += len(pairs)
-        if self._translating is None:
+        if self._following is None:
             return ()
-        return self._translating.begin(position, query.id, _texts_of(pairs))
+        return self._following.begin(position, query.id, _texts_of(pairs))
 
     def _second_requests(self) -> Iterator[Sequence[Request]]:
         """Judges what earlier sittings left, in order; asks again what gave no pair."""
@@ -301,7 +302,7 @@ class Generation:
         )
 
     def _count(self, position: int, query_id: str, verdict: Verdict | None) -> list[Request]:
-        """Takes note of a final verdict; returns the translations that it gives rise to."""
+        """Takes note of a final verdict; returns what the next stage asks about its pairs."""
         if verdict is None:
             self.tally.failed += 1
             return []
@@ -310,9 +311,14 @@ class Generation:
             return []
         self.tally.valid += 1
         self.tally.pairs += verdict.pairs
-        if self._translating is None or verdict.parsed is None:
+        if self._following is None or verdict.parsed is None:
             return []
-        return self._translating.begin(position, query_id, verdict.parsed.pairs)
+        return self._following.begin(position, query_id, verdict.parsed.pairs)
+
+    def about(self, position: int) -> tuple[str, tuple[SentImage, ...]]:
+        """What the model was told and shown about the query at a position."""
+        images = self._reader.at(self.offsets[position]).images
+        return message_for(self._dataset, self._spool.at(position)), images
 
     def pairs_of(self, position: int) -> Sequence[QuestionAnswer]:
         """The pairs of a valid query, read again. Raises PluginError as the plugin does."""

@@ -106,6 +106,11 @@ class Plan:
         )
 
     @property
+    def judge_sampling(self) -> Sampling:
+        """The settings of a judgement: the same pair gets the same marks, as far as models do."""
+        return Sampling(max_tokens=self.sampling.max_tokens, temperature=0.0)
+
+    @property
     def size(self) -> int | None:
         """How many queries there are at most, None for a generator."""
         size, settings = self.source.size(), self.settings
@@ -168,7 +173,7 @@ def make_plan(
         choose_languages(settings.languages)
     glossary = load_glossary(settings.glossary) if settings.glossary else None
     quality = None
-    if settings.quality != "off" or settings.personal_data:
+    if settings.quality != "off" or settings.personal_data or settings.judge:
         from syphus.pipeline.quality import choose_quality  # noqa: PLC0415 - its patterns take time
 
         quality = choose_quality(settings, dataset)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from syphus.core.events import Observer, Snapshot
     from syphus.core.records import RequestShape
     from syphus.journal.reader import JournalIndex
+    from syphus.pipeline.judging import Judging
     from syphus.pipeline.plan import Plan
 
 _REFRESH_SECONDS = 10.0
@@ -66,6 +67,8 @@ class RunFacts:
         deployments: Iterable[Deployment],
         languages: Iterable[str],
         journal_bytes: int,
+        *,
+        judging: Judging | None,
     ) -> None:
         """Writes what this sitting is about, and says what differs from the last one.
 
@@ -105,6 +108,7 @@ class RunFacts:
             "prompt_hash": prompt_hash,
             "counted_from": counted_from,
             "languages": list(languages),
+            "judge_model": judging.model if judging else self.earlier.get("judge_model"),
             "settings": settings.model_dump(mode="json", exclude={"deployments", "base_url"}),
             "deployments": [
                 {"name": each.name, "api_type": each.api_type, "model": each.model}
@@ -141,6 +145,7 @@ class RunFacts:
             "empty": now.empty,
             "restored": now.restored,
             "pairs": now.pairs,
+            "judged": now.judged,
             "translated": dict(now.translated),
             "prompt_tokens": now.prompt_tokens,
             "completion_tokens": now.completion_tokens,
