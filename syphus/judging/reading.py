@@ -28,7 +28,11 @@ def read_judgement(
     objects the one that gives most is read, the last of equals. A pair counts as judged if each of
     its marks is there and is a whole number from 1 to 5.
     """
-    found = [_read(value, pairs) for value in _objects(text or "")]
+    values, is_broken = _objects(text or "")
+    found = [_read(value, pairs) for value in values]
+    if is_broken:
+        # What stands inside of it isn't what was asked for.
+        found = [judgement for judgement in found if judgement.given]
     if not found:
         reason = NO_JSON
         if refusal:
@@ -42,10 +46,10 @@ def read_judgement(
     return max(found, key=lambda judgement: len(judgement.given))
 
 
-def _objects(text: str) -> list[dict[str, Any]]:
-    """The whole JSON objects in a text."""
+def _objects(text: str) -> tuple[list[dict[str, Any]], bool]:
+    """The whole JSON objects in a text, and whether one begins there that isn't whole."""
     values: list[dict[str, Any]] = []
-    position = 0
+    position, is_broken = 0, False
     for _ in range(_MOST_STARTS):
         start = text.find("{", position)
         if start < 0:
@@ -54,8 +58,8 @@ def _objects(text: str) -> list[dict[str, Any]]:
             value, position = _decode(text, start)
             values.append(value)
         except (ValueError, RecursionError):
-            position = start + 1
-    return values
+            position, is_broken = start + 1, True
+    return values, is_broken
 
 
 def _read(value: dict[str, Any], pairs: int) -> Judgement:

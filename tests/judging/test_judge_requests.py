@@ -76,8 +76,9 @@ def test_all_requests_of_a_run_begin_alike() -> None:
         ).messages
         for said in ("A boat.", "A harbour.")
     )
-    shared = commonprefix([first, second])
-    assert shared.endswith(rb'{\"task\":\"T\",\"annotation\":\"A ')
+    # Bytes, not the paths that the function was once made for.
+    shared = commonprefix([first, second])  # noqa: RUF071
+    assert shared.endswith(rb"{\"task\":\"T\",\"annotation\":\"A ")
 
 
 def test_the_schema_is_strict_and_small_enough_for_azure() -> None:
