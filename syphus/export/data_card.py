@@ -152,6 +152,8 @@ def _making(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     counts = facts["counts"]
     yield "data set", f"`{_line(facts['name'])}`, version `{_line(facts['dataset_version'])}`"
     yield "model", ", ".join(f"`{_line(each)}`" for each in _models(facts))
+    if facts.get("judge_model") and facts["settings"].get("judge"):
+        yield "judge", f"`{_line(facts['judge_model'])}`"
     yield "prompt", f"SHA-256 `{_line(facts['prompt_hash'])}`"
     none = f"{counts['invalid']:,} gave none that passed the checks, {counts['failed']:,} no reply"
     yield "annotations", f"{counts['read']:,}: {counts['valid']:,} gave pairs, {none}"
@@ -169,7 +171,9 @@ def _models(facts: Mapping[str, Any]) -> list[str]:
     others = deployments if isinstance(deployments, list) else []
     named = [facts["model"], facts["settings"].get("model")]
     named += [each.get("model") for each in others if isinstance(each, dict)]
-    return list(dict.fromkeys(str(each) for each in named if each))
+    judge = facts.get("judge_model")
+    wrote = [each for each in named if each and (each != judge or judge == facts["model"])]
+    return list(dict.fromkeys(map(str, wrote)))
 
 
 def _line(value: object) -> str:

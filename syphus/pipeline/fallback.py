@@ -30,11 +30,12 @@ def refuse_fallback(
     deployments: Sequence[Deployment],
     env: Mapping[str, str],
     *,
-    only_translate: bool,
+    keeps_model: bool,
 ) -> None:
     """Raises SettingsError where nobody chose the model, and another has answered in the folder.
 
-    Who names the embedded model or another model goes on with it.
+    Who names the embedded model or another model goes on with it; where the model may be another
+    one (not `keeps_model`), OpenAI's default is as good as any.
     """
     if settings.reparse:
         return
@@ -47,7 +48,7 @@ def refuse_fallback(
                 "now: set its key or --base_url again; --backend local has the embedded model "
                 "answer instead, another --output_dir leaves these files alone"
             )
-    elif not only_translate and deployments[0].model and not is_model_named(settings, env):
+    elif keeps_model and deployments[0].model and not is_model_named(settings, env):
         _refuse_default_model(settings.folder, deployments[0].model)
 
 

@@ -315,8 +315,8 @@ class Run:
         words = f"{unanswered} queries have no reply yet"
         if self._plan.settings.reparse:
             words += "; --reparse asks nothing, the same command without it goes on"
-        elif self._plan.only_translate:
-            words += "; translate asks none of them, the run's own command goes on"
+        elif self._plan.only is not None:
+            words += f"; {self._plan.only} asks none of them, the run's own command goes on"
         return StoppedEarly(words)
 
     def snapshot(self) -> Snapshot:

@@ -78,6 +78,12 @@ class RunFacts:
         plan, settings = self._plan, self._plan.settings
         prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
         counted_from = self.earlier.get("counted_from", 0)
+        judge = judging.model if judging else self.earlier.get("judge_model")
+        if judging and self.earlier.get("judge_model") not in (None, judge):
+            self._observer.notice(
+                f"{judge} judges now, not {self.earlier['judge_model']}: marks of two models can't "
+                "be compared, so all pairs are judged anew; the journal keeps the others"
+            )
         for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
             if self.earlier.get(what, value) != value:
                 counted_from = journal_bytes
@@ -108,7 +114,7 @@ class RunFacts:
             "prompt_hash": prompt_hash,
             "counted_from": counted_from,
             "languages": list(languages),
-            "judge_model": judging.model if judging else self.earlier.get("judge_model"),
+            "judge_model": judge,
             "settings": settings.model_dump(mode="json", exclude={"deployments", "base_url"}),
             "deployments": [
                 {"name": each.name, "api_type": each.api_type, "model": each.model}

@@ -36,7 +36,7 @@ def shape_of_run(
     if plan.keeps_answers:
         earlier = read_run_file(plan.settings.folder)
         if not earlier:
-            raise SettingsError(f"translate: there is no run in {plan.settings.folder}")
+            raise SettingsError(f"{plan.only}: there is no run in {plan.settings.folder}")
         return RequestShape(
             model=earlier["model"],
             sampling=plan.sampling,
@@ -64,9 +64,9 @@ def translation_shape(
 
 
 def judge_shape(plan: Plan, deployments: Sequence[Deployment], shape: RequestShape) -> RequestShape:
-    """What all requests to the judge share; a run that keeps its answers keeps its judge."""
+    """What all requests to the judge share; where none is made, the judge is the last one."""
     model = translation_shape(plan, deployments, shape).model
-    if plan.keeps_answers:
+    if not plan.asks("judge"):
         model = read_run_file(plan.settings.folder).get("judge_model") or shape.model
     return RequestShape(model=model, sampling=plan.judge_sampling)
 
@@ -160,8 +160,8 @@ def _make_judging(
         count_tokens=estimate_tokens,
         max_reasks=plan.settings.max_reasks,
         quality=quality,
-        redo=redone_kinds(plan.settings.redo),
-        send=not plan.keeps_answers,
+        redo=redone_kinds(plan.redo("judge")),
+        send=plan.asks("judge"),
     )
 
 
@@ -185,7 +185,7 @@ def _make_translating(
         count_tokens=estimate_tokens,
         max_reasks=plan.settings.max_reasks,
         glossary=plan.glossary,
-        redo=redone_kinds("invalid" if plan.only_translate else plan.settings.redo),
-        send=not plan.settings.reparse,
+        redo=redone_kinds(plan.redo("translate")),
+        send=plan.asks("translate"),
         unwanted=unwanted,
     )
