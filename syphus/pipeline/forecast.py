@@ -95,14 +95,6 @@ class Forecast:
             )
         return load
 
-    def usual(self, queries: int) -> Load:
-        """The load of so many queries whose replies are like the examples."""
-        return _usual(self._plan, self.of, queries)
-
-    def most(self, queries: int) -> Load:
-        """The load of so many queries whose replies are pairs like the examples', to the end."""
-        return _most(self._plan, self.of, queries, self._counter)
-
     def messages(self, pairs: Sequence[QuestionAnswer]) -> list[dict[str, Any]]:
         """The first request for `pairs`."""
         texts = [("system", self._prefix.system_message)]
@@ -159,22 +151,16 @@ class JudgeForecast:
             )
         return load
 
-    def usual(self, queries: int) -> Load:
-        """As `Forecast.usual`."""
-        return _usual(self._plan, self.of, queries)
 
-    def most(self, queries: int) -> Load:
-        """As `Forecast.most`."""
-        return _most(self._plan, self.of, queries, self._counter)
-
-
-def _usual(plan: Plan, weigh: Weigh, queries: int) -> Load:
+def weigh_usual(plan: Plan, weigh: Weigh, queries: int) -> Load:
+    """The load of so many queries whose replies are like the examples."""
     examples = _examples(plan)
     loads = sum(map(weigh, examples), start=Load())
     return loads.times(queries / len(examples))
 
 
-def _most(plan: Plan, weigh: Weigh, queries: int, counter: TokenCounter) -> Load:
+def weigh_most(plan: Plan, weigh: Weigh, queries: int, counter: TokenCounter) -> Load:
+    """The load of so many queries whose replies are pairs like the examples', to the end."""
     pairs = [pair for example in _examples(plan) for pair in example]
     tokens = sum(counter.count(pair.question) + counter.count(pair.answer) for pair in pairs) or 1
     longest = plan.sampling.max_tokens or 0

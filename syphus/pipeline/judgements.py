@@ -35,7 +35,9 @@ class Judgements:
 
     def turn_to(self, position: int, query_id: str, pairs: Sequence[QuestionAnswer]) -> None:
         """Goes on with the pairs of the query at a position."""
-        self._progress = self._judging.result(position, query_id, pairs)
+        self._progress = self._judging.requests.result(
+            position, query_id, pairs, skipped=frozenset()
+        )
         self._counted.clear()
 
     def count(self, number: int) -> Scores | None:

@@ -20,15 +20,13 @@ from syphus.pipeline.pair_progress import WHOLE, Lacking
 from syphus.pipeline.pair_requests import PairRequests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import TypeAlias
 
     from syphus.core.images import SentImage
     from syphus.core.records import QuestionAnswer, Reply, Request
-    from syphus.engine.asking import Asking
-    from syphus.engine.batch_earlier import SentBefore
     from syphus.journal.format import Kind
-    from syphus.pipeline.keeping import Kept, StageJournal
+    from syphus.pipeline.keeping import StageJournal
     from syphus.pipeline.pair_progress import Name, Progress
     from syphus.pipeline.quality import Quality
     from syphus.prompting.messages import Assembler
@@ -67,7 +65,7 @@ class Judging:
         self._task = task
         self._count_tokens = count_tokens
         self._quality = quality
-        self._requests = PairRequests(
+        self.requests = PairRequests(
             self,
             name="judge",
             parts=(WHOLE,),
@@ -79,22 +77,7 @@ class Judging:
             send=send,
         )
         self.then: Then = _nothing
-        self._describe: Callable[[], bool] = bool
         self._about: About
-
-    def attach(
-        self,
-        engine: Asking,
-        describe: Callable[[], bool],
-        pairs_of: Callable[[int], Sequence[QuestionAnswer]],
-        sent_before: Callable[[str], Sequence[SentBefore]],
-    ) -> None:
-        """Names the engine that asks, as `PairRequests.attach` does.
-
-        `describe` tells whether the format must be put in words.
-        """
-        self._requests.attach(engine, pairs_of, sent_before)
-        self._describe = describe
 
     def look_up(self, about: About) -> None:
         """Names what tells the annotations; before anything is asked."""
@@ -105,11 +88,6 @@ class Judging:
         """The model whose scores these are."""
         return self._assembler.shape.model
 
-    @property
-    def is_open(self) -> bool:
-        """Whether anything is still to be asked or answered."""
-        return self._requests.is_open
-
     def begin(self, position: int, query_id: str, pairs: Sequence[QuestionAnswer]) -> list[Request]:
         """What is to be asked about the pairs of one query, less what the journal has."""
         text, images = self._about(position)
@@ -117,24 +95,14 @@ class Judging:
         digests = [image.digest for image in images]
         graded = canonical_json([self.model, self._task, text, digests, parts])
         key = journal_key(query_id, self._assembler.prefix_identity_of(graded))
-        requests = self._requests.begin(position, query_id, pairs, key)
+        requests = self.requests.begin(position, query_id, pairs, key)
         if not self._quality.drops:
             requests += self.then(position, query_id, pairs)
         return requests
 
-    def take(self, kept: Kept) -> None:
-        """Reads one outcome that is safe on the disk."""
-        self._requests.take(kept)
-
-    def result(
-        self, position: int, query_id: str, pairs: Iterable[QuestionAnswer]
-    ) -> Progress[Scores]:
-        """What the journal holds for the pairs of one query, those with faults included."""
-        return self._requests.result(position, query_id, pairs, frozenset())
-
     def rejected(self, position: int, pairs: Sequence[QuestionAnswer]) -> frozenset[int]:
         """The numbers of the pairs that have a fault of their own or a low mark."""
-        found = self._requests.result(position, "", pairs)
+        found = self.requests.result(position, "", pairs)
         faults_of = self._quality.standard.faults_of
         low = (number for (number, _), scores in found.given.items() if faults_of(scores))
         return found.skipped | frozenset(low)
@@ -143,7 +111,7 @@ class Judging:
         """Counts one pair of a query; gives its scores."""
         name = (number, WHOLE)
         scores = progress.given.get(name)
-        self.marks.add(scores, is_unasked=self._requests.is_unasked(progress, name))
+        self.marks.add(scores, is_unasked=self.requests.is_unasked(progress, name))
         return scores
 
     def recount(self) -> None:
@@ -183,7 +151,12 @@ class Judging:
                 progress.rejected[name] = Lacking(reason=found.missing[place], text=text)
 
     def write(
-        self, position: int, progress: Progress[Scores], wanted: Collection[Name]
+        self,
+        position: int,
+        progress: Progress[Scores],
+        wanted: Collection[Name],
+        *,
+        describe: bool,
     ) -> list[Request]:
         """The requests for what is wanted."""
         text, images = self._about(position)
@@ -204,7 +177,7 @@ class Judging:
                     for place, name in enumerate(names, start=1)
                     if name in progress.rejected
                 },
-                describe=self._describe(),
+                describe=describe,
             )
             asked = self._assembler.with_format(response_format(len(pairs))).ask(
                 progress.query_id, message, position=position, images=images

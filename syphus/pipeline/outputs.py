@@ -327,7 +327,7 @@ class Outputs:
             for position, query in enumerate(self._spool.queries()):
                 ready = self._dataset.ready_pairs(query) or ()
                 texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in ready]
-                found = translating.result(position, query.id, texts)
+                found = translating.requests.result(position, query.id, texts)
                 translating.count(found)
                 yield from _in_languages(codes, found)
             return
@@ -336,7 +336,7 @@ class Outputs:
             dropped = self._sieve.dropped_of(position) if self._sieve else frozenset()
             if dropped:  # they are in the journal's key all the same
                 pairs = tuple(self._generation.pairs_of(position))
-            found = translating.result(position, group.facts.query_id, pairs, dropped)
+            found = translating.requests.result(position, group.facts.query_id, pairs, dropped)
             translating.count(found)
             yield from _in_languages(codes, found)
 

@@ -41,9 +41,14 @@ class PairStage(Protocol[Given]):
         ...
 
     def write(
-        self, position: int, progress: Progress[Given], wanted: Collection[Name]
+        self,
+        position: int,
+        progress: Progress[Given],
+        wanted: Collection[Name],
+        *,
+        describe: bool,
     ) -> list[Request]:
-        """The requests for all that is wanted, their keys aside."""
+        """The requests for all that is wanted; `describe`: with the format in words."""
         ...
 
     def read(
@@ -101,21 +106,24 @@ class PairRequests(Generic[Given]):
         self._at_hand: dict[int, Progress[Given]] = {}
         self._asked = AskedLanguages(parts)
         self._engine: Asking
+        self._describe: Callable[[], bool]
         self._sent_before: Callable[[str], Sequence[SentBefore]]
         self._pairs_of: Callable[[int], Sequence[QuestionAnswer]]
 
     def attach(
         self,
         engine: Asking,
+        describe: Callable[[], bool],
         pairs_of: Callable[[int], Sequence[QuestionAnswer]],
         sent_before: Callable[[str], Sequence[SentBefore]],
     ) -> None:
         """Names the engine that asks.
 
-        `pairs_of` reads the pairs of the query at a position once more; `sent_before` tells which
-        requests of a key are in batches.
+        `describe` tells whether the format must be put in words; `pairs_of` reads the pairs of the
+        query at a position once more; `sent_before` tells which requests of a key are in batches.
         """
         self._engine = engine
+        self._describe = describe
         self._pairs_of = pairs_of
         self._sent_before = sent_before
 
@@ -301,4 +309,4 @@ class PairRequests(Generic[Given]):
         if not wanted:
             return []
         progress.asking |= wanted
-        return self._stage.write(position, progress, wanted)
+        return self._stage.write(position, progress, wanted, describe=self._describe())

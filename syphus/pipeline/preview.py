@@ -10,7 +10,15 @@ import orjson
 from syphus.core.errors import PluginError
 from syphus.core.events import Silent
 from syphus.core.records import RequestShape
-from syphus.pipeline.forecast import USUAL_COMPLETION, Forecast, JudgeForecast, Load, texts_of
+from syphus.pipeline.forecast import (
+    USUAL_COMPLETION,
+    Forecast,
+    JudgeForecast,
+    Load,
+    texts_of,
+    weigh_most,
+    weigh_usual,
+)
 from syphus.pipeline.plugin_calls import message_for, ready_pairs
 from syphus.pipeline.targets import choose_targets
 from syphus.prompting.messages import Assembler
@@ -107,12 +115,14 @@ def preview(plan: Plan) -> Preview:
     if not brings_pairs:
         usual = asked * _usual_completion(plan.prefix, counter)
         most = asked * (plan.sampling.max_tokens or 0)
-        translation, most_translation = forecast.usual(asked), forecast.most(asked)
+        translation = weigh_usual(plan, forecast.of, asked)
+        most_translation = weigh_most(plan, forecast.of, asked, counter)
     usual = min(usual, most)
     judging = most_judging = Load()
     if plan.quality is not None and plan.quality.judges:
         judge = JudgeForecast(plan, counter, shown=prompt_tokens / asked - prefix_tokens)
-        judging, most_judging = judge.usual(asked), judge.most(asked)
+        judging = weigh_usual(plan, judge.of, asked)
+        most_judging = weigh_most(plan, judge.of, asked, counter)
     more, most_more = translation + judging, most_translation + most_judging
     return Preview(
         model=model,

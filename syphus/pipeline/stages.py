@@ -86,31 +86,29 @@ class Following:
     @property
     def is_open(self) -> bool:
         """Whether anything is still to be asked or answered."""
-        return any(stage is not None and stage.is_open for stage in self._both)
+        return any(stage.requests.is_open for stage in self._stages.values())
 
     @property
     def takers(self) -> dict[Stage, Callable[[Kept], None]]:
         """What reads the outcomes of each stage."""
-        found: dict[Stage, Callable[[Kept], None]] = {}
-        if self.judging is not None:
-            found["judge"] = self.judging.take
-        if self.translating is not None:
-            found["translate"] = self.translating.take
-        return found
+        return {name: stage.requests.take for name, stage in self._stages.items()}
 
     def attach(self, asked: Asked, generation: Generation) -> None:
         """Names who asks, and where the pairs come from."""
-        for stage in self._both:
-            if stage is not None:
-                stage.attach(
-                    asked.engine, asked.wants_description, generation.pairs_of, asked.sent_before
-                )
+        for stage in self._stages.values():
+            stage.requests.attach(
+                asked.engine, asked.wants_description, generation.pairs_of, asked.sent_before
+            )
         if self.judging is not None:
             self.judging.look_up(generation.about)
 
     @property
-    def _both(self) -> tuple[Judging | None, Translating | None]:
-        return self.judging, self.translating
+    def _stages(self) -> dict[Stage, Judging | Translating]:
+        found: dict[Stage, Judging | Translating | None] = {
+            "judge": self.judging,
+            "translate": self.translating,
+        }
+        return {name: stage for name, stage in found.items() if stage is not None}
 
 
 def make_following(

@@ -21,14 +21,12 @@ from syphus.translation.shape import response_format
 from syphus.translation.values import SourcePair, Translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import TypeAlias
 
     from syphus.core.records import QuestionAnswer, Reply, Request
-    from syphus.engine.asking import Asking
-    from syphus.engine.batch_earlier import SentBefore
     from syphus.journal.format import Kind
-    from syphus.pipeline.keeping import Kept, StageJournal
+    from syphus.pipeline.keeping import StageJournal
     from syphus.pipeline.pair_progress import Name, Progress
     from syphus.prompting.messages import Assembler
     from syphus.translation.check_glossary import Glossary
@@ -73,7 +71,7 @@ class Translating:
         self._max_tokens = assembler.shape.sampling.max_tokens
         self._glossary = glossary
         self._unwanted = unwanted
-        self._requests = PairRequests(
+        self.requests = PairRequests(
             self,
             name="translate",
             parts=languages,
@@ -84,44 +82,12 @@ class Translating:
             redo=redo,
             send=send,
         )
-        self._describe: Callable[[], bool] = bool
-
-    def attach(
-        self,
-        engine: Asking,
-        describe: Callable[[], bool],
-        pairs_of: Callable[[int], Sequence[QuestionAnswer]],
-        sent_before: Callable[[str], Sequence[SentBefore]],
-    ) -> None:
-        """Names the engine that asks, as `PairRequests.attach` does.
-
-        `describe` tells whether the format must be put in words.
-        """
-        self._requests.attach(engine, pairs_of, sent_before)
-        self._describe = describe
 
     def begin(self, position: int, query_id: str, pairs: Sequence[QuestionAnswer]) -> list[Request]:
         """What is to be asked for the pairs of one query, less what the journal has."""
         texts = canonical_json([[pair.question, pair.answer] for pair in pairs])
         key = journal_key(query_id, self._assembler.prefix_identity_of(texts))
-        return self._requests.begin(position, query_id, pairs, key)
-
-    def take(self, kept: Kept) -> None:
-        """Checks one outcome that is safe on the disk."""
-        self._requests.take(kept)
-
-    def result(
-        self,
-        position: int,
-        query_id: str,
-        pairs: Iterable[QuestionAnswer],
-        skipped: frozenset[int] | None = None,
-    ) -> Progress[Translated]:
-        """What the journal holds for the pairs of one query: given, or rejected with a reason.
-
-        `skipped` are the numbers of pairs that were dropped; None: those that are unwanted.
-        """
-        return self._requests.result(position, query_id, pairs, skipped)
+        return self.requests.begin(position, query_id, pairs, key)
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -141,11 +107,6 @@ class Translating:
     def translated(self) -> dict[str, int]:
         """The pairs that there are in each language that is written."""
         return {code: self.coverage[code].translated for code in self.written}
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anything is still to be asked or answered."""
-        return self._requests.is_open
 
     def unwanted(self, position: int, pairs: Sequence[QuestionAnswer]) -> frozenset[int]:
         """The numbers of the pairs that aren't translated."""
@@ -200,7 +161,12 @@ class Translating:
         progress.unsure[code] += unjudged
 
     def write(
-        self, position: int, progress: Progress[Translated], wanted: Collection[Name]
+        self,
+        position: int,
+        progress: Progress[Translated],
+        wanted: Collection[Name],
+        *,
+        describe: bool,
     ) -> list[Request]:
         """The requests for what is wanted."""
         chunks = chunk_missing(
@@ -212,9 +178,7 @@ class Translating:
         reasons = {name: each.reason for name, each in progress.rejected.items()}
         requests = []
         for chunk in chunks:
-            text = write_request(
-                chunk, glossary=self._glossary, reasons=reasons, describe=self._describe()
-            )
+            text = write_request(chunk, glossary=self._glossary, reasons=reasons, describe=describe)
             asked = self._assembler.with_format(response_format(chunk)).ask(
                 progress.query_id, text, position=position
             )
@@ -244,7 +208,7 @@ class Translating:
             lacking = [name for name in names if name not in progress.given]
             coverage.translated += len(names) - len(lacking)
             coverage.missing += len(lacking)
-            coverage.unasked += sum(self._requests.is_unasked(progress, name) for name in lacking)
+            coverage.unasked += sum(self.requests.is_unasked(progress, name) for name in lacking)
             coverage.unjudged += progress.unsure[code]
 
 

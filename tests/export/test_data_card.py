@@ -78,6 +78,18 @@ def test_an_odd_name_breaks_no_card(name: str) -> None:
     assert body.count("\n# ") == 1
 
 
+def test_a_judge_is_no_author() -> None:
+    """The model that judged is named as such, and among the models only if it wrote, too."""
+    last = {"settings": {"model": "j", "judge": True}, "deployments": [{"name": "x", "model": "j"}]}
+    _, body = make_card(judge_model="j", **last)
+    assert "- model: `gpt-x`\n" in body
+    assert "- judge: `j`\n" in body
+    _, body = make_card(judge_model="gpt-x", **last)
+    assert "- model: `gpt-x`, `j`\n" in body
+    assert "- judge: `gpt-x`\n" in body
+    assert "judge" not in make_card()[1]
+
+
 def test_facts_of_an_older_run() -> None:
     """What `run.json` may lack isn't missed."""
     facts = {key: value for key, value in FACTS.items() if key not in {"syphus", "deployments"}}
