@@ -110,6 +110,17 @@ def test_pairs_that_would_be_divided_otherwise_are_not_asked_for_again(
     assert created(job.server) == [COUNT, COUNT]
 
 
+def test_judgements_in_a_batch_are_waited_for_however_pairs_would_be_divided_now(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A --max_tokens with room for one pair's marks asks for none that are under way."""
+    stop_in_batch(job, photos(COUNT), 2, judge=True)
+    done = job.run(photos(COUNT), judge=True, max_tokens=30, **BATCH)
+    assert done.outcome.exit_status == 0
+    assert done.outcome.snapshot.judged == 3 * COUNT
+    assert created(job.server) == [COUNT, COUNT]
+
+
 def test_what_another_model_was_asked_is_kept_when_it_comes(
     job: Any, photos: Callable[..., Any]
 ) -> None:

@@ -409,6 +409,22 @@ def test_rules_of_the_data_set_hold_for_the_judge(job: Any, clerk: Clerk, photos
     assert clerk.judged
 
 
+def test_a_rule_that_changes_has_only_the_rest_judged(
+    job: Any, another: Any, clerk: Clerk, photos: Any
+) -> None:
+    """A pair that no longer fails a check is judged then; all others keep their marks."""
+    job.run(photos(QUERIES), judge=True)
+    lenient = photos(QUERIES, quality_skips={"giveaway"})
+    reparsed = job.run(lenient, judge=True, reparse=True)
+    assert reparsed.outcome.unasked_judgements == len(OWN)
+    assert (reparsed.requests, reparsed.outcome.exit_status) == (0, 0)
+    clerk.judged.clear()
+    assert job.run(lenient, judge=True).requests == len(OWN)
+    assert sorted(clerk.pairs) == sorted(OWN)
+    another.run(lenient, judge=True)
+    assert job.read("judgements.json") == another.read("judgements.json")
+
+
 def test_a_run_by_batches_judges_as_one_online(job: Any, another: Any, sit: Any) -> None:
     """The same files, in three batches: what is dropped is never put into the third."""
     how = {"quality": "drop", "languages": "de"}
