@@ -176,7 +176,9 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
 def _tell_judgements(outcome: Outcome, observer: Observer) -> None:
     unasked = outcome.unasked_judgements
     if unasked:
-        observer.notice(f"{unasked} pairs are still to be judged: the run's own command does that")
+        is_same = outcome.stopped_by is not None and outcome.goes_on
+        command = "the same command" if is_same else "the run's own command with --judge"
+        observer.notice(f"{unasked} pairs are still to be judged: {command} does that")
     if refused := outcome.missing_judgements - unasked:
         observer.notice(
             f"{refused} pairs have no judgement and are kept: see "

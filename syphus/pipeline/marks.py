@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from syphus.judging.values import Scores
 
+LEAST_GOOD: Final = 3
 CHECKS: Final = {name: f"judged_{name}" for name in CRITERIA}
 """The name of the check that a low mark fails, by criterion."""
 

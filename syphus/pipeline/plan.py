@@ -183,7 +183,8 @@ def make_plan(
         choose_languages(settings.languages)
     glossary = load_glossary(settings.glossary) if settings.glossary else None
     quality = None
-    if settings.quality != "off" or settings.personal_data or settings.judge:
+    told = settings.personal_data, settings.judge, settings.judge_least
+    if settings.quality != "off" or any(told):
         from syphus.pipeline.quality import choose_quality  # noqa: PLC0415 - its patterns take time
 
         quality = choose_quality(settings, dataset)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from syphus.core.errors import PluginError, SettingsError
 from syphus.core.records import Rejected
 from syphus.export.numbering import pair_id
-from syphus.pipeline.marks import CHECKS, Standard, show_scores
+from syphus.pipeline.marks import CHECKS, LEAST_GOOD, Standard, show_scores
 from syphus.pipeline.plugin_calls import MOST_PAIRS
 from syphus.quality.duplicates import REASONS, Duplicates
 from syphus.quality.length import ANSWER_WORDS, QUESTION_WORDS
@@ -61,6 +61,8 @@ def choose_quality(settings: Settings, dataset: AbstractDataset) -> Quality | No
     Raises SettingsError where there is nothing to check, or the package for it is missing;
     PluginError where the data set's own rules are of another shape.
     """
+    if settings.judge_least is not None and not settings.judge:
+        raise SettingsError("--judge_least: only --judge gives marks")
     if settings.quality == "off" and not settings.judge:
         if settings.personal_data:
             raise SettingsError("--personal_data: only --quality report or drop looks for anything")
@@ -76,7 +78,7 @@ def choose_quality(settings: Settings, dataset: AbstractDataset) -> Quality | No
         rules=rules,
         screen=make_screen(rules, name_other=name_not_english),
         judges=settings.judge,
-        standard=Standard(least=settings.judge_least, skips=rules.skips),
+        standard=Standard(least=settings.judge_least or LEAST_GOOD, skips=rules.skips),
     )
 
 

@@ -458,6 +458,12 @@ def test_there_must_be_pairs_to_judge(job: Any, photos: Any, *, brings: bool) ->
         job.run(photos(1, **own), judge=True)
 
 
+def test_a_threshold_alone_says_nothing(job: Any, photos: Any) -> None:
+    """Without a judge there are no marks to compare with it."""
+    with pytest.raises(SettingsError, match="--judge_least: only --judge gives marks"):
+        job.run(photos(1), quality="drop", judge_least=3)
+
+
 @pytest.mark.parametrize("least", [0, 6])
 def test_the_threshold_is_a_mark(job: Any, photos: Any, least: int) -> None:
     """Another number is refused."""
