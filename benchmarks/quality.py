@@ -3,6 +3,7 @@
     python benchmarks/quality.py                   near duplicates: recall, seconds, peak memory
     python benchmarks/quality.py --pairs 1000000
     python benchmarks/quality.py --candidates      the libraries that could do it, side by side
+    python benchmarks/quality.py --tricky          what each check finds of pairs written for it
 
 One pair in twenty is an earlier one with so many words replaced that the Jaccard similarity of
 their sets of three words in a row is 0.8 or hardly more. `recall` counts those that were found,
@@ -187,13 +188,36 @@ def work(row: str, count: int) -> None:
     print(json.dumps({"planted": planted, "found": found, "wrong": wrong}))
 
 
+def judge_tricky_pairs() -> None:
+    """Prints what each check of one pair finds of the pairs that were written for it."""
+    screen = make_screen(Rules(personal_data=True), name_other=name_not_english)
+    planted, found, wrong = Counter[str](), Counter[str](), Counter[str]()
+    lines = (ROOT / "tests/quality/tricky_pairs.tsv").read_text(encoding="utf-8").splitlines()
+    for check, question, answer in (line.replace("\\n", "\n").split("\t") for line in lines):
+        faults = screen(question, answer)
+        planted[check] += 1
+        if check == "-":
+            wrong.update(faults)
+        else:
+            found[check] += check in faults
+    good = planted.pop("-")
+    rows = [
+        [name, str(count), str(found[name]), str(wrong[name])] for name, count in planted.items()
+    ]
+    measure.print_table(f"beside {good} good pairs", ["", "bad", "found", "wrong"], rows)
+
+
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--pairs", type=int, default=100_000)
     parser.add_argument("--candidates", action="store_true")
+    parser.add_argument("--tricky", action="store_true")
     parser.add_argument("--row", choices=ROWS)
     told = parser.parse_args()
+    if told.tricky:
+        judge_tricky_pairs()
+        return
     if told.row:
         work(told.row, told.pairs)
         return

@@ -6,7 +6,8 @@
 
 Whole processes on runs in English and German. The peak is the largest resident size; more is what
 it has over that of a run of a tenth as many pairs. `--roots` prints root verb and noun of every
-question in the prompts of `prompts/`, for whoever wants to judge them.
+question in the prompts of `prompts/`, for whoever wants to judge them, and how many are right of
+those in `tests/report/root_questions.tsv`, which were labelled by hand.
 """
 
 from __future__ import annotations
@@ -121,6 +122,16 @@ def show_roots() -> None:
     for question in questions():
         root = tagger.root(asking_sentence(question))
         print(f"{root.verb or '-':10} {root.noun or '-':12} {question}")
+    lines = (ROOT / "tests/report/root_questions.tsv").read_text(encoding="utf-8").splitlines()
+    verbs = both = 0
+    print()
+    for verb, noun, question in (line.split("\t") for line in lines):
+        root = tagger.root(asking_sentence(question))
+        verbs += root.verb == verb
+        both += (root.verb, root.noun or "-") == (verb, noun)
+        if (root.verb, root.noun or "-") != (verb, noun):
+            print(f"{root.verb or '-':10} {root.noun or '-':12} {question} ({verb}, {noun})")
+    print(f"of {len(lines)} labelled questions {verbs} verbs are right, {both} with their nouns")
 
 
 def main() -> None:

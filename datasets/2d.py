@@ -24,6 +24,8 @@ _REQUESTS = (
     "Take a close look at the photo and write down what you notice.",
 )
 
+_GIVEAWAYS = ("the list of objects", "the object list")
+
 
 class LACONV(AbstractDataset):
     """COCO images: a conversation about what is to be seen, turn after turn (LLaVA).
@@ -36,6 +38,7 @@ class LACONV(AbstractDataset):
     relations = "previous_turns"
     prompt_path = "prompts/llava_conversation.json"
     query_inputs_path = "datasets/samples/coco_captions.json"
+    giveaway_phrases = _GIVEAWAYS
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         return _describe_images(path)
@@ -54,6 +57,7 @@ class LADD(AbstractDataset):
     short = "LADD"
     prompt_path = "prompts/llava_detail.json"
     query_inputs_path = "datasets/samples/coco_captions.json"
+    giveaway_phrases = _GIVEAWAYS
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         return _describe_images(path)

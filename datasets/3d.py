@@ -76,6 +76,7 @@ class SceneNavigation(AbstractDataset):
     turns = 3
     prompt_path = "prompts/scene_navigation.json"
     query_inputs_path = "datasets/samples/scene_navigation.json"
+    giveaway_phrases = ("the list of activities", "the activities and roles")
     response_model = _Conversations
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:

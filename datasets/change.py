@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from syphus import AbstractDataset, read_json
+from syphus import AbstractDataset, stream_json
 from syphus.plugins.coco import read_coco
 from syphus.plugins.sampling import dice_for
 
@@ -25,14 +25,23 @@ class SpotTheDifference(AbstractDataset):
     short = "SD"
     prompt_path = "prompts/spot_the_difference.json"
     query_inputs_path = "datasets/samples/spot_the_difference.json"
+    giveaway_phrases = ("the sentences",)
+    # "Are there more people now?" has the same good answer for many pairs of pictures.
+    quality_skips = ("repeated_in_set", "near_in_set")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
-        for number, pair in enumerate(read_json(path), 1):
-            if not isinstance(pair, dict) or "img_id" not in pair:
-                raise ValueError(f"record {number} has no img_id")
-            if "sentences" not in pair:
-                raise ValueError(f"{pair['img_id']} has no sentences")
-            yield {"id": pair["img_id"], "sentences": pair["sentences"]}
+        # As a list: a file that is cut off is told before anything has been sent.
+        for number, pair in enumerate(list(stream_json(path)), 1):
+            fields = pair if isinstance(pair, dict) else {}
+            name, sentences = fields.get("img_id"), fields.get("sentences")
+            if not isinstance(name, str | int) or not str(name).strip():
+                yield {"id": "", "skip": f"record {number} has no img_id"}
+            elif not isinstance(sentences, list):
+                yield {"id": name, "skip": f"record {number} has no list of sentences"}
+            elif not all(isinstance(each, str) for each in sentences):
+                yield {"id": name, "skip": f"record {number} has a sentence that is no text"}
+            else:
+                yield {"id": name, "sentences": sentences}
 
     def image_ids(self, query: Query) -> Sequence[str]:
         """Both pictures, as MIMIC-IT numbers them: SD_IMG_05406_1 and SD_IMG_05406_2."""
@@ -50,6 +59,7 @@ class CocoSpotTheDifference(AbstractDataset):
     short = "CGD"
     prompt_path = "prompts/coco_spot_the_difference.json"
     query_inputs_path = "datasets/samples/coco_captions.json"
+    giveaway_phrases = ("the list of objects", "the object list")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         images = read_coco(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
     from syphus.core.records import Query
 
 _LETTERS = "ABCDE"
+_FEWEST_OPTIONS = 3
 _DESCRIPTION, _REASON = "2", "3"
-# Where records have no "task", their instruction tells which of the five it is.
+# Where records have no "task", as those that MIMIC-IT was made of, these are their instructions.
+# The published ones have a task, and put the same question in many other words.
 _TASKS = (
-    ("scor", "5"),
-    ("why", _REASON),
-    ("descri", _DESCRIPTION),
-    ("caption", "4"),
-    ("title", "4"),
-    ("moment", "1"),
+    (re.compile(r"find the videos \w+ moment"), "1"),
+    (re.compile(r"description of the videos \w+ moment"), _DESCRIPTION),
+    (re.compile(r"why is the whole video \w+"), _REASON),
+    (re.compile(r"please provide a caption for the video"), "4"),
+    (re.compile(r"please score the videos \w+ in"), "5"),
 )
+_NO_LETTER = re.compile(r"[^a-z ]")
 _IN_WORDS = (_DESCRIPTION, _REASON, "4")
 
 
@@ -55,14 +58,19 @@ class _Choice(BaseModel):
     def as_pair(self) -> dict[str, str]:
         """The options in an order drawn by the question, so that no letter is right more often.
 
-        Where an option comes twice, there is no answer: that question is rejected, not the quiz.
+        An option that comes twice is offered once. Where fewer than three are left there is no
+        answer: that question is rejected, not the quiz.
         """
-        options = [self.right_option, *self.wrong_options]
-        differ = len({option.strip().lower() for option in options}) == len(_LETTERS)
+        different: dict[str, str] = {}
+        for option in map(str.strip, [self.right_option, *self.wrong_options]):
+            different.setdefault(option.lower(), option)
+        options = [option for option in different.values() if option]
+        right = self.right_option.strip()
+        is_choice = right in options and len(options) >= _FEWEST_OPTIONS
         dice_for(self.question).shuffle(options)
-        lines = [f"{letter}. {option}" for letter, option in zip(_LETTERS, options, strict=True)]
-        right = lines[options.index(self.right_option)]
-        return {"question": "\n".join([self.question, *lines]), "answer": right if differ else ""}
+        lines = [f"{letter}. {option}" for letter, option in zip(_LETTERS, options, strict=False)]
+        answer = lines[options.index(right)] if is_choice else ""
+        return {"question": "\n".join([self.question, *lines]), "answer": answer}
 
 
 class _Quiz(BaseModel):
@@ -82,6 +90,8 @@ class FunQATranslation(AbstractDataset):
     prompt_path = "prompts/funqa_translation.json"
     query_inputs_path = "datasets/samples/funqa_chinese.json"
     response_model = _Rephrased
+    # Five rephrasings are nearly the same by design.
+    quality_skips = ("near_in_source",)
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         for record in _read_records(path):
@@ -182,4 +192,5 @@ def _find_task(task: Any, instruction: Any) -> str | None:
     if isinstance(task, str) and task[-1:] in set("12345"):
         return task[-1]
     words = instruction.lower() if isinstance(instruction, str) else ""
-    return next((number for word, number in _TASKS if word in words), None)
+    words = _NO_LETTER.sub("", words).strip()
+    return next((number for known, number in _TASKS if known.fullmatch(words)), None)

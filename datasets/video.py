@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from syphus import AbstractDataset, read_json, read_json_lines, stream_json
+from syphus import AbstractDataset, read_json_lines, stream_json
+from syphus.core.json_stream import stream_pairs
 from syphus.plugins.sampling import keep_some
 
 if TYPE_CHECKING:
@@ -28,13 +29,16 @@ class DenseCaptions(AbstractDataset):
     short = "DC"
     prompt_path = "prompts/dense_captions.json"
     query_inputs_path = "datasets/samples/dense_captions.json"
+    giveaway_phrases = ("the list of events", "the event list", "the timestamps")
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
-        videos = read_json(path)
-        if not isinstance(videos, dict):
-            raise TypeError(f"{path} must hold one object, from video id to its captions")
-        for video_id, video in videos.items():
-            yield {"id": video_id, "sentences": _list_events(video_id, video)}
+        # As a list: a file that is cut off is told before anything has been sent.
+        for video_id, video in list(stream_pairs(path)):
+            events, faults = _read_events(video)
+            for fault in faults:
+                yield {"id": video_id, "skip": fault}
+            if events:
+                yield {"id": video_id, "sentences": events}
 
 
 class TVCaptions(AbstractDataset):
@@ -46,17 +50,20 @@ class TVCaptions(AbstractDataset):
     short = "TVC"
     prompt_path = "prompts/tv_captions.json"
     query_inputs_path = "datasets/samples/tv_captions.jsonl"
+    giveaway_phrases = ("the sentences",)
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         for number, clip in enumerate(read_json_lines(path), 1):
-            if not isinstance(clip, dict) or "vid_name" not in clip:
-                raise ValueError(f"clip {number} has no vid_name")
-            name = clip["vid_name"]
-            try:
-                captions = [caption["desc"].strip() for caption in clip["descs"]]
-            except (KeyError, TypeError, AttributeError):
-                raise ValueError(f'{name} must have descs like [{{"desc": "..."}}]') from None
-            yield {"id": name, "sentences": captions}
+            fields = clip if isinstance(clip, dict) else {}
+            name = fields.get("vid_name")
+            if not isinstance(name, str) or not name.strip():
+                yield {"id": "", "skip": f"clip {number} has no vid_name"}
+                continue
+            captions, faults = _read_captions(fields.get("descs"))
+            for fault in faults:
+                yield {"id": name, "skip": fault}
+            if captions:
+                yield {"id": name, "sentences": captions}
 
 
 class VisualStoryTelling(AbstractDataset):
@@ -70,6 +77,10 @@ class VisualStoryTelling(AbstractDataset):
     short = "VST"
     prompt_path = "prompts/visual_story_telling.json"
     query_inputs_path = "datasets/samples/visual_story_telling.json"
+    giveaway_phrases = (
+        *("according to the tags", "the tags say", "the tags show", "the tags mention"),
+        *("[male]", "[female]", "[location]", "[organization]"),  # in the place of names
+    )
 
     def _load_query_inputs(self, path: str) -> Iterator[dict[str, Any]]:
         strays: list[dict[str, str]] = []
@@ -89,26 +100,59 @@ class VisualStoryTelling(AbstractDataset):
         return [f"{self.short}_IMG_{photo}" for photo in self._photos[query.source_id]]
 
 
-def _list_events(video_id: str, video: Any) -> str:
-    try:
-        times, sentences = video["timestamps"], video["sentences"]
-        events = [
-            f"{_round(start)} to {_round(end)} s: {sentence.strip()}"
-            for (start, end), sentence in zip(times, sentences, strict=True)
-        ]
-    except KeyError as exc:
-        raise ValueError(f"{video_id} has no {exc.args[0]}") from None
-    except (TypeError, AttributeError, ValueError):
-        raise ValueError(
-            f"{video_id} must have as many timestamps [start, end], in seconds, as sentences"
-        ) from None
-    return "\n".join(events)
+def _read_events(video: Any) -> tuple[list[str], list[str]]:
+    """What happens in a video, each with its seconds, and what can't be used and why."""
+    fields = video if isinstance(video, dict) else {}
+    times, sentences = fields.get("timestamps"), fields.get("sentences")
+    if not isinstance(times, list) or not isinstance(sentences, list):
+        return [], [f"it has no {'sentences' if isinstance(times, list) else 'timestamps'}"]
+    if len(times) != len(sentences):
+        return [], [f"it has {len(times)} timestamps and {len(sentences)} sentences"]
+    events, faults = [], []
+    for number, (span, sentence) in enumerate(zip(times, sentences, strict=True), 1):
+        try:
+            events.append(f"{_read_span(span, fields.get('duration'))}: {_read_sentence(sentence)}")
+        except ValueError as wrong:
+            faults.append(f"event {number} {wrong}")
+    return events, faults if sentences else ["it has no sentence"]
 
 
-def _round(seconds: float) -> int:
-    if not math.isfinite(seconds):
-        raise ValueError
-    return round(seconds)
+def _read_span(span: Any, duration: Any) -> str:
+    """The seconds of an event, as far as the video goes."""
+    if not (isinstance(span, list) and len(span) == len(("start", "end"))):
+        raise ValueError("has no [start, end]")
+    if not all(_is_seconds(each) for each in span):
+        raise ValueError("has no [start, end] in seconds")
+    last = duration if _is_seconds(duration) and duration > 0 else math.inf
+    start, end = sorted(span)
+    if start > last:
+        raise ValueError(f"begins at {start} s, and the video ends at {last} s")
+    return f"{round(start)} to {round(min(end, last))} s"
+
+
+def _is_seconds(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and value >= 0
+
+
+def _read_sentence(sentence: Any) -> str:
+    if not isinstance(sentence, str) or not sentence.strip():
+        raise ValueError("has no sentence")
+    return sentence.strip()
+
+
+def _read_captions(descriptions: Any) -> tuple[list[str], list[str]]:
+    """What is said of a clip, and what can't be used and why."""
+    if not isinstance(descriptions, list) or not descriptions:
+        return [], ["it has no descs"]
+    captions, faults = [], []
+    for number, each in enumerate(descriptions, 1):
+        caption = each.get("desc") if isinstance(each, dict) else None
+        if isinstance(caption, str) and caption.strip():
+            captions.append(caption.strip())
+        else:
+            faults.append(f"its caption {number} has no desc")
+    return captions, faults
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,11 +184,13 @@ class _Album:
 def _read_albums(path: str, strays: list[dict[str, str]]) -> dict[str, _Album]:
     """The albums by their ids; `strays` gets what belongs to none of them."""
     albums: dict[str, _Album] = {}
-    for entry in stream_json(path, "albums"):
+    for number, entry in enumerate(stream_json(path, "albums"), 1):
         name, title, description = _read_texts(entry, "id", "title", "description")
-        if name is None or name in albums:
-            reason = "the album comes a second time; the first stands" if name else "it has no id"
-            strays.append({"id": name or "", "skip": reason})
+        if not name:
+            strays.append({"id": "", "skip": f"album {number} has no id"})
+            continue
+        if name in albums:
+            strays.append({"id": name, "skip": "the album comes a second time; the first stands"})
             continue
         albums[name] = _Album(name=name, title=title or "", description=description or "")
         if title is None or description is None:
@@ -168,8 +214,8 @@ def _add_photo(
     photo, home, title, tags = _read_texts(entry, "id", "album_id", "title", "tags")
     album = albums.get(home or "")
     if album is None:
-        reason = f"image {number} belongs to the album {home}, which the file lacks"
-        strays.append({"id": photo or "", "skip": reason})
+        which = f"belongs to the album {home}, which the file lacks" if home else "names no album"
+        strays.append({"id": photo or "", "skip": f"image {number} {which}"})
     elif photo is None or title is None or tags is None:
         lacking = "id" if photo is None else "title" if title is None else "tags"
         album.fault = album.fault or f"its image {photo or number} has no {lacking}"

@@ -2,20 +2,30 @@
 
 Such an address may be anybody's, so it must not reach what only this machine can: each host, that
 of a redirect too, is looked up once, all its addresses have to be public, and the connection is
-made to one of those that were checked. No proxy, no cookie and no key of the user's takes part.
+made to one of those that were checked. What is checked is the address as the client reads it, which
+takes digits in circles for digits and an ideographic full stop for a dot; the socket looks once
+more. No proxy, no cookie and no key of the user's takes part.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    InvalidURL,
+    TCPConnector,
+)
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from syphus.core.errors import ImageUnusable
 from syphus.core.images import show_address
@@ -28,7 +38,27 @@ SECONDS = 30.0
 _MOST_REDIRECTS = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GOOD = 200
-_PORTS = {"http": (None, 80), "https": (None, 443)}
+_PORTS = {"http": 80, "https": 443}
+_INSIDE = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "168.63.129.16/32",  # Azure's own services, seen from its machines
+            "192.0.0.0/24",  # IETF protocols; Oracle's metadata
+            "192.88.99.0/24",  # relays into 6to4 (RFC 7526)
+            "64:ff9b::/96",  # an IPv4 address inside (RFC 6052)
+            "64:ff9b:1::/48",  # the same, locally (RFC 8215)
+            "::/96",  # the same (RFC 4291)
+            "::ffff:0:0:0/96",  # the same (RFC 2765)
+            "fec0::/10",  # site-local (RFC 3879)
+            "3fff::/20",  # examples (RFC 9637)
+            "5f00::/16",  # segment routing (RFC 9602)
+            "100::/32",  # discarded, and dummies (RFC 6666, 9780)
+        ),
+    )
+)
+# The interface part that carries an IPv4 address through a tunnel (RFC 5214).
+_ISATAP = {0x0000_5EFE, 0x0200_5EFE}
 _CHUNK = 1 << 16
 
 
@@ -41,11 +71,13 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return is_public(str(found.ipv4_mapped))
-        # Tunnels that carry an IPv4 address inside, of whatever kind (RFC 3056, 4380, 6052).
+        # Tunnels that carry an IPv4 address inside (RFC 3056, 4380).
         if found.sixtofour is not None or found.teredo is not None:
             return False
-        if found in ipaddress.ip_network("64:ff9b::/96"):
+        if (int(found) >> 32) & 0xFFFF_FFFF in _ISATAP:
             return False
+    if any(found in network for network in _INSIDE if network.version == found.version):
+        return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 
@@ -62,12 +94,16 @@ def fetch_image(url: str, *, most_bytes: int = MOST_BYTES, seconds: float = SECO
         raise ImageUnusable(f"{show_address(url)}: not fetched within {seconds:g} s") from None
     except (ClientError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if isinstance(error, InvalidURL) or not isinstance(error, (ClientError, OSError)):
+            reason = "no address of the web"  # theirs may hold any part of it, a key too
         raise ImageUnusable(f"{show_address(url)}: can't be fetched: {reason}") from None
 
 
 async def _fetch(url: str, *, most_bytes: int, seconds: float) -> bytes:
     async with asyncio.timeout(seconds):
-        connector = TCPConnector(resolver=PublicResolver(_look_up), use_dns_cache=False)
+        connector = TCPConnector(
+            resolver=PublicResolver(_look_up), use_dns_cache=False, socket_factory=_open_socket
+        )
         async with ClientSession(
             connector=connector,
             cookie_jar=DummyCookieJar(),
@@ -75,39 +111,53 @@ async def _fetch(url: str, *, most_bytes: int, seconds: float) -> bytes:
             auto_decompress=False,
             trust_env=False,
         ) as session:
+            address = URL(url)
             for _ in range(_MOST_REDIRECTS + 1):
-                check_address(url)
+                check_address(address)
                 async with session.get(
-                    url, allow_redirects=False, headers={"Accept-Encoding": "identity"}
+                    address, allow_redirects=False, headers={"Accept-Encoding": "identity"}
                 ) as response:
                     if response.status in _REDIRECTS and "Location" in response.headers:
-                        url = urljoin(url, response.headers["Location"])
+                        address = address.join(URL(response.headers["Location"]))
                         continue
                     if response.status != _GOOD:
-                        raise ImageUnusable(f"{show_address(url)}: HTTP {response.status}")
+                        raise ImageUnusable(f"{_show(address)}: HTTP {response.status}")
+                    if (response.content_length or 0) > most_bytes:
+                        raise ImageUnusable(f"{_show(address)}: has over {most_bytes} bytes")
                     content = bytearray()
                     async for chunk in response.content.iter_chunked(_CHUNK):
                         content += chunk
                         if len(content) > most_bytes:
-                            raise ImageUnusable(f"{show_address(url)}: has over {most_bytes} bytes")
+                            raise ImageUnusable(f"{_show(address)}: has over {most_bytes} bytes")
                     return bytes(content)
-        raise ImageUnusable(f"{show_address(url)}: more than {_MOST_REDIRECTS} redirects")
+        raise ImageUnusable(f"{_show(address)}: more than {_MOST_REDIRECTS} redirects")
 
 
-def check_address(url: str) -> None:
+def check_address(address: URL) -> None:
     """Raises ImageUnusable for what is no plain web address, or names a host that isn't public.
 
     A host by name is looked at when it is looked up.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
-        raise ImageUnusable(f"{show_address(url)}: no address of the web")
-    if parts.port not in _PORTS[parts.scheme]:
-        raise ImageUnusable(f"{show_address(url)}: port {parts.port} isn't that of the web")
-    host = parts.hostname
+    host = address.host
+    if address.scheme not in _PORTS or not host or "@" in address.raw_authority:
+        raise ImageUnusable(f"{_show(address)}: no address of the web")
+    if address.port != _PORTS[address.scheme]:
+        raise ImageUnusable(f"{_show(address)}: port {address.port} isn't that of the web")
     looks_numeric = ":" in host or host.replace(".", "").isdigit() or host.startswith("0x")
     if looks_numeric and not is_public(host):
-        raise ImageUnusable(f"{show_address(url)}: {host} isn't a public address")
+        raise ImageUnusable(f"{_show(address)}: {host} isn't a public address")
+
+
+def _show(address: URL) -> str:
+    return show_address(str(address))
+
+
+def _open_socket(info: tuple[Any, ...]) -> socket.socket:
+    """A socket to an address that was checked, however the connection came by it."""
+    family, kind, protocol, _, (host, *_) = info
+    if not is_public(host):
+        raise PermissionError(errno.EACCES, f"{host} isn't a public address")
+    return socket.socket(family, kind, protocol)
 
 
 class PublicResolver(AbstractResolver):

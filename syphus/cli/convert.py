@@ -83,8 +83,11 @@ def convert(
     from syphus.convert.conversion import convert as convert_all  # noqa: PLC0415
     from syphus.convert.settings import ConvertSettings  # noqa: PLC0415
     from syphus.core.secrets import Secrets  # noqa: PLC0415
+    from syphus.pipeline.clip_frames import find_instructions  # noqa: PLC0415
     from syphus.pipeline.converting import check_extras, read_names, recipe_for  # noqa: PLC0415
 
+    if image_root is None and image_path.suffix.lower() == ".json":
+        raise SettingsError(f"{image_path} only names images: --image_root says where they are")
     recipe = recipe_for(name, root=context.obj.root)
     check_extras(file_format)
     settings = ConvertSettings(
@@ -100,24 +103,26 @@ def convert(
         fps=fps,
         most_pixels=max_pixels,
     )
+    # A wrong place is told now, not after hours.
+    files = [] if instructions is None else find_instructions(instructions)
     console = Console(progress=False, secrets=Secrets())
     try:
         done = convert_all(settings, console)
     except KeyboardInterrupt:
         raise StoppedEarly("stopped; the same command goes on from there") from None
     typer.echo(_describe(done))
-    if instructions is not None:
-        _name_frames(instructions, settings, console)
+    if files:
+        _name_frames(files, settings, console)
     return _SOME_BROKEN if done.broken else 0
 
 
-def _name_frames(instructions: Path, settings: ConvertSettings, observer: Observer) -> None:
+def _name_frames(files: list[Path], settings: ConvertSettings, observer: Observer) -> None:
     from syphus.convert.clips import ClipFrames  # noqa: PLC0415 - not needed by --help
     from syphus.convert.conversion import log_of  # noqa: PLC0415
-    from syphus.pipeline.clip_frames import find_instructions, name_frames  # noqa: PLC0415
+    from syphus.pipeline.clip_frames import name_frames  # noqa: PLC0415
 
     clips = ClipFrames(log_of(settings), settings)
-    for path in find_instructions(instructions, settings.short):
+    for path in files:
         count = name_frames(path, clips)
         observer.notice(
             f"{path}: {count} pairs now name frames"

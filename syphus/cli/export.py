@@ -1,4 +1,4 @@
-"""`syphus export RUN`: a finished run in the formats that other programs load."""
+"""`syphus export RUN`: a run in the formats that other programs load."""
 
 from __future__ import annotations
 
@@ -22,13 +22,19 @@ def export(
         typer.Option("--license", help="For the data card of hf, e.g. cc-by-4.0. [unknown]"),
     ] = None,
 ) -> None:
-    """Write a finished run's pairs, in all its languages, in another format."""
+    """Write a run's pairs, in all its languages, in another format."""
     from syphus.pipeline.exporting import export_run  # noqa: PLC0415 - not needed by --help
 
     try:
         done = export_run(run, form, folder=output_dir, licence=licence)
     except KeyboardInterrupt as error:
         raise StoppedEarly("interrupted: nothing is exported, an earlier export stands") from error
+    if done.stopped is not None:
+        typer.echo(
+            f"syphus: the run isn't finished, {done.unanswered} queries have no answer yet; "
+            f"ids may change when it goes on ({done.stopped})",
+            err=True,
+        )
     for code in done.empty:
         typer.echo(f"syphus: no pair in {code}: it is left out", err=True)
     typer.echo(f"format    {form}")

@@ -83,7 +83,8 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     max_tokens: Annotated[
         int | None,
         typer.Option(
-            "--max_tokens", help="Most tokens in a reply. [2048; 384 for the local model]"
+            "--max_tokens",
+            help="Most tokens in a reply. [2048; local model: 384, with a response model 1024]",
         ),
     ] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", help="[0.7]")] = None,

@@ -28,7 +28,9 @@ def status(
     facts["state"] = _state(run, facts["state"])
     facts["batches"] = _batches(run)
     if facts["state"] == "killed":
-        facts["counts"] |= _journalled(run, facts)
+        from syphus.pipeline.journalled import counts_after_kill  # noqa: PLC0415
+
+        facts["counts"] |= counts_after_kill(run, facts)
     if json:
         typer.echo(dump(facts, indent=True).decode())
     else:
@@ -45,24 +47,6 @@ def _state(run: Path, written: str) -> str:
             return "killed"
     except JournalInUse:
         return "running"
-
-
-def _journalled(run: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """The counts that the journals know better than the file of a run that was killed."""
-    from syphus.pipeline.journalled import read_journalled  # noqa: PLC0415 - not needed by --help
-
-    start = facts.get("counted_from")
-    found = read_journalled(
-        run / "journal", counted_from=start if isinstance(start, int) and start > 0 else 0
-    )
-    spent, has_price = found.spent, facts["counts"]["cost"] is not None
-    return {
-        "answered": found.queries,
-        "prompt_tokens": spent.prompt_tokens,
-        "completion_tokens": spent.completion_tokens,
-        "cached_tokens": spent.cached_tokens,
-        "cost": spent.cost if spent.cost or has_price else None,
-    }
 
 
 def _batches(run: Path) -> list[dict[str, Any]]:

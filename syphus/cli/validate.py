@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syphus.core.errors import SettingsError
+from syphus.core.errors import SettingsError, StoppedEarly
 
 if TYPE_CHECKING:
     from syphus.validation.check import CheckedSet
@@ -35,10 +35,18 @@ def validate(
 
     Exits with 4 where something is wrong that --fix didn't mend.
     """
+    try:
+        return _validate(places, md5=md5, fix=fix)
+    except KeyboardInterrupt as error:
+        after = ": each file is fixed or as it was, the same command goes on" if fix else ""
+        raise StoppedEarly(f"interrupted{after}") from error
+
+
+def _validate(places: list[Path], *, md5: Path | None, fix: bool) -> int:
     from syphus.validation.check import check_set  # noqa: PLC0415 - not needed by --help
     from syphus.validation.checksums import check_checksums  # noqa: PLC0415
     from syphus.validation.findings import Findings  # noqa: PLC0415
-    from syphus.validation.kinds import file_sets  # noqa: PLC0415
+    from syphus.validation.kinds import check_any, file_sets  # noqa: PLC0415
 
     if md5 is not None and not md5.is_file():
         raise SettingsError(f"--md5: {md5} is no file")
@@ -49,6 +57,7 @@ def validate(
         typer.echo(f"{md5}: {count} files by their MD5")
     for line in (line for each in checked for line in each.lines):
         typer.echo(line)
+    check_any([each.files for each in checked], places)
     for line in findings.lines():
         typer.echo(line)
     counts = findings.by_kind()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENCRYPTED = 0x1
+# Where Unix keeps the mode of a file.
+_MODE_BITS = 16
 # Compression gains next to nothing on video.
 _MOST_TIMES = 20
 MOST_ENTRY_BYTES = 1 << 28
@@ -44,6 +47,11 @@ class Entry:
         return f"{self.info.CRC}-{self.info.header_offset}"
 
     @property
+    def is_link(self) -> bool:
+        """Whether it holds the name of another file, as zips of Unix can."""
+        return stat.S_ISLNK(self.info.external_attr >> _MODE_BITS)
+
+    @property
     def is_encrypted(self) -> bool:
         """Whether it wants a password."""
         return bool(self.info.flag_bits & _ENCRYPTED)
@@ -60,7 +68,9 @@ class Entry:
         Raises Unreadable where it would unpack to what no video does.
         """
         if self.size > max(MOST_ENTRY_BYTES, _MOST_TIMES * self.info.compress_size):
-            raise Unreadable(f"unpacks to {self.size} bytes from {self.info.compress_size}")
+            raise Unreadable(
+                f"unpacks to {self.size} bytes from {self.info.compress_size}, as no video does"
+            )
         with self.archive.open(self.info) as packed, place.open("wb") as file:
             shutil.copyfileobj(packed, file, 1 << 20)
 

@@ -53,7 +53,7 @@ def convert(settings: ConvertSettings, observer: Observer) -> Converted:
     where the disk is full; the same call then goes on from there.
     """
     if not settings.image_path.exists():
-        raise SettingsError(f"--image_path {settings.image_path}: there is no such file or folder")
+        raise SettingsError(f"{settings.image_path}: there is no such file or folder")
     settings.output_dir.mkdir(parents=True, exist_ok=True)
     folder = work_folder(settings)
     folder.mkdir(exist_ok=True)
@@ -105,8 +105,8 @@ class _Conversion:
                 outputs = self._convert(start, log)
         places = place_files(self._settings, self._folder, outputs, start.replaces)
         self._clear()
-        if self._listing.left_out:
-            self._observer.notice(f"{self._listing.left_out} files of other kinds were left out")
+        for line in self._listing.left_out():
+            self._observer.notice(line)
         return self._tally.converted(places, broken_list(self._settings))
 
     def _sources(self) -> Iterator[Source]:
@@ -161,9 +161,8 @@ class _Conversion:
     def _convert(self, start: _Start, log: Log) -> list[str]:
         first = next(start.sources, None)
         if first is None and not start.end:
-            raise AnnotationError(
-                f"--image_path {self._settings.image_path}: no image, video or archive of images"
-            )
+            found = "; ".join(["no image or video to convert", *self._listing.left_out()])
+            raise AnnotationError(f"{self._settings.image_path}: {found}")
         if not start.end:
             log.write(header_line(self._settings.shaping(), start.replaces))
         sources = chain(() if first is None else (first,), start.sources)

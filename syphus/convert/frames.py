@@ -41,7 +41,9 @@ def read_frames(path: Path, settings: ConvertSettings) -> Iterator[Image]:
     try:
         container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except av.FFmpegError as error:
-        raise Unreadable(f"is no video that can be opened: {error.strerror}") from None
+        raise Unreadable(
+            f"can't be opened, it is no video or lacks a part: {error.strerror}"
+        ) from None
     with container:
         stream = next(iter(container.streams.video), None)
         if stream is None or stream.codec_context is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from syphus.convert.archives import Entry, entry_parts, open_archive
+from syphus.convert.unreadable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,6 +55,7 @@ _VIDEOS = frozenset(
     )
 )
 _ARCHIVE = ".zip"
+_MOST_KINDS = 8
 _DIGITS = re.compile(r"(\d{1,18})")
 
 
@@ -74,15 +77,30 @@ class Source:
 
 
 class Listing:
-    """Goes through what is under a path; `left_out` counts files that are no images or videos."""
+    """Goes through what is under a path, and counts what it leaves out."""
 
     def __init__(self, root: Path, recipe: Recipe) -> None:
         self._root = root
         self._recipe = recipe
-        self.left_out = 0
+        self._other_kinds: Counter[str] = Counter()
+        self._elsewhere: Counter[str] = Counter()
+
+    def left_out(self) -> Iterator[str]:
+        """What was left out so far, in a line for each reason."""
+        if self._other_kinds:
+            kinds = [f"{n} {suffix}" for suffix, n in self._other_kinds.most_common(_MOST_KINDS)]
+            rest = len(self._other_kinds) - len(kinds)
+            more = f" and {rest} kinds more" if rest else ""
+            yield f"left out, of no kind that is converted: {', '.join(kinds)}{more}"
+        for example, count in self._elsewhere.items():
+            yield (
+                f"left out, not where this data set has its images: {count}, "
+                f"the first of them {printable(example)}"
+            )
 
     def __iter__(self) -> Iterator[Source]:
-        self.left_out = 0
+        self._other_kinds.clear()
+        self._elsewhere.clear()
         found = self._all()
         most = self._recipe.frames_per_clip
         return found if most is None else _sample(found, most)
@@ -122,7 +140,7 @@ class Listing:
         suffix = path.suffix.lower()
         file = "/".join(parts)
         if suffix not in _STILLS | _VIDEOS and suffix != _ARCHIVE:
-            self.left_out += 1
+            self._other_kinds[_show_kind(suffix)] += 1
         elif not stat.S_ISREG(facts.st_mode):
             yield _problem(file, "is no regular file")
         elif not facts.st_size:
@@ -153,11 +171,11 @@ class Listing:
             elif suffix == _ARCHIVE:
                 yield _problem(within, "is an archive in an archive: unpack it", stamp=stamp)
             elif suffix not in _STILLS | _VIDEOS:
-                self.left_out += 1
+                self._other_kinds[_show_kind(suffix)] += 1
             elif entry.is_encrypted:
                 encrypted += 1
-            elif not entry.size:
-                yield _problem(within, "is empty", stamp=stamp)
+            elif flaw := _flaw(entry):
+                yield _problem(within, flaw, stamp=stamp)
             else:
                 whole = (*parts[:-1], *inner)
                 yield from self._placed(
@@ -179,7 +197,7 @@ class Listing:
         is_video = suffix.lower() in _VIDEOS
         placed = self._recipe.rule((*parts[:-1], stem))
         if placed is None:
-            self.left_out += 1
+            self._elsewhere[next(iter(self._elsewhere), file)] += 1
             return
         yield Source(
             file=file,
@@ -193,8 +211,11 @@ class Listing:
 
 
 def only_wanted(sources: Iterable[Source], wanted: Iterable[str]) -> Iterator[Source]:
-    """Those of the sources that are wanted by name; a problem for each name that there isn't."""
-    missing = dict.fromkeys(wanted)
+    """Those of the sources that are wanted by name; a problem for each name that there isn't.
+
+    A file's name, with or without its folder and suffix, names the image too.
+    """
+    missing = {_name_of(each): each for each in wanted}
     names = frozenset(missing)
     for source in sources:
         if source.kind == "problem":
@@ -202,8 +223,24 @@ def only_wanted(sources: Iterable[Source], wanted: Iterable[str]) -> Iterator[So
         elif source.name in names:
             missing.pop(source.name, None)
             yield source
-    for name in missing:
+    for name in missing.values():
         yield _problem(name, "is asked for, and there is no such image")
+
+
+def _name_of(wanted: str) -> str:
+    name = wanted.rpartition("/")[2]
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - no path of this machine
+    return stem if suffix.lower() in _STILLS | _VIDEOS else name
+
+
+def _flaw(entry: Entry) -> str | None:
+    if entry.is_link:
+        return "is a link, which isn't followed in an archive"
+    return None if entry.size else "is empty"
+
+
+def _show_kind(suffix: str) -> str:
+    return printable(suffix) if suffix else "without a suffix"
 
 
 def natural(name: str) -> tuple[list[str | int], str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _READ = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 _JPEG_QUALITY = 95
+_WHITE = 255
 # A JPEG is decoded at an eighth, a quarter or a half where that leaves three times what is wanted.
 _SPARE = 3
 
@@ -103,13 +104,17 @@ def known_formats() -> list[str]:
 
 
 def flatten(image: Image) -> Image:
-    """Eight bits of red, green and blue; what shines through is white."""
+    """Eight bits of red, green and blue; what shines through is white.
+
+    Raises Unreadable for floating point, of which only its maker knows what is white.
+    """
     from PIL import Image as pillow  # noqa: N813, PLC0415 - a module that is called as its class
 
     if image.mode == "RGB":
         return image
-    if image.mode.startswith("I;16"):
-        # 16 bits of grey, which Pillow would clip at 255.
+    if image.mode == "F":
+        raise Unreadable("has pixels of floating point; save it with 8 or 16 bits")
+    if _is_deep(image):
         upper = image.convert("I").point([level >> 8 for level in range(1 << 16)], "L")
         return upper.convert("RGB")
     if image.has_transparency_data:
@@ -118,3 +123,11 @@ def flatten(image: Image) -> Image:
         white.paste(seen, mask=seen.getchannel("A"))
         return white
     return image.convert("RGB")
+
+
+def _is_deep(image: Image) -> bool:
+    """Whether it has 16 bits of grey, which Pillow would clip at 255."""
+    if image.mode == "I":
+        brightest = image.getextrema()[1]
+        return isinstance(brightest, int | float) and brightest > _WHITE
+    return image.mode.startswith("I;16")

@@ -52,7 +52,7 @@ class Tally:
             name = frame_name(source.name, 0, digits=self._digits) if is_clip else source.name
             taken = image_id(self._settings.short, name)
             which = f"{skipped} of its ids, from {taken} on" if is_clip else f"its id, {taken}"
-            problem = f"earlier files have {which}"
+            problem = "; ".join(filter(None, (problem, f"earlier files have {which}")))
         done = Done(
             file=source.file,
             stamp=source.stamp,

@@ -20,7 +20,9 @@ def explain(error: Exception) -> str:
         raise error
     if isinstance(error, Unreadable):
         return str(error)
-    words = " ".join(str(error).split())
+    # The name, which the system's words end with, is said by whoever tells it.
+    said = getattr(error, "strerror", None) if isinstance(error, OSError) else None
+    words = " ".join(str(said or error).split())
     return f"can't be read: {words or type(error).__name__}"
 
 

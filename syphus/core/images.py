@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LONGEST_SHOWN = 200
-_USER = re.compile(r"//[^/]*@")
+# The second kind is none that a server would get: a slash in a password, where a port should be.
+_USER = re.compile(r"//(?:[^/]*@|[^/\[]*:(?!\d*(?:/|$)).*@)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,8 @@ class SentImage:
     """What is known of an image that goes with a question.
 
     `digest` is BLAKE2b (128 bits, hexadecimal) of the bytes that are sent, of which there are
-    `size`; `width` and `height` are pixels, `tokens` an estimate.
+    `size`; `width` and `height` are pixels, `tokens` an estimate. `source` is a hash of the path or
+    the address that the plugin gave, empty where it gave the bytes themselves.
     """
 
     digest: str
@@ -26,6 +28,7 @@ class SentImage:
     width: int
     height: int
     tokens: int
+    source: str = ""
 
     @property
     def address(self) -> str:
@@ -41,12 +44,22 @@ def show_address(address: str) -> str:
 
 def describe_images(images: Iterable[SentImage]) -> list[list[Any]]:
     """The images as JSON values, for journals and batches."""
-    return [[each.digest, each.size, each.width, each.height, each.tokens] for each in images]
+    return [
+        [each.digest, each.size, each.width, each.height, each.tokens, each.source]
+        for each in images
+    ]
 
 
 def read_images(found: Iterable[Any]) -> tuple[SentImage, ...]:
-    """The images that `describe_images` described."""
+    """The images that `describe_images` described; the first journals have no `source`."""
     return tuple(
-        SentImage(digest=digest, size=size, width=width, height=height, tokens=tokens)
-        for digest, size, width, height, tokens in found
+        SentImage(
+            digest=digest,
+            size=size,
+            width=width,
+            height=height,
+            tokens=tokens,
+            source="".join(source),
+        )
+        for digest, size, width, height, tokens, *source in found
     )

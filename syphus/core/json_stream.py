@@ -10,13 +10,14 @@ import codecs
 import json
 import re
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from syphus.core.errors import AnnotationError
-from syphus.core.reading import unreadable
+from syphus.core.reading import MORE_VALUES, check_plain, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from io import BufferedReader
 
 _PIECE = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -68,10 +69,27 @@ def stream_members(path: str | Path, keys: Sequence[str]) -> Iterator[tuple[str,
         raise unreadable(path, exc) from exc
 
 
+def stream_pairs(path: str | Path, within: str | None = None) -> Iterator[tuple[str, Any]]:
+    """The (name, value) pairs of a file's object, or of the object that it has under `within`.
+
+    For files that one release has bare and another in an envelope. What stands before the envelope
+    is given too, what stands behind it isn't; as `stream_json` otherwise.
+
+    Raises AnnotationError as `stream_json` does.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            yield from _Scanner(file, path).pairs(within)
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+
+
 class _Scanner:
     """A place in a file; `_text` is the piece around it."""
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    def __init__(self, file: BufferedReader, path: Path) -> None:
+        check_plain(file.peek(), path)
         self._file = file
         self._path = path
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
@@ -80,6 +98,8 @@ class _Scanner:
         self._line = 1
         self._column = 0
         self._is_whole = False
+        if not self._peek():
+            raise AnnotationError(f"{path}: the file is empty", path=path)
 
     def members(self, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
         """The elements of the top object's members of these names, each with its name."""
@@ -99,12 +119,25 @@ class _Scanner:
                 return
         raise AnnotationError(f"{self._path} has no {missing[0]!r}", path=self._path)
 
+    def pairs(self, within: str | None) -> Iterator[tuple[str, Any]]:
+        """The members of the top object, or from the one called `within` on its members."""
+        if self._peek() != "{":
+            raise AnnotationError(f"{self._path} holds no object", path=self._path)
+        for name in self._names():
+            if name == within and self._peek() == "{":
+                yield from self.children()
+                return
+            yield name, self._value()
+        self.end()
+
     def children(self) -> Iterator[Any]:
         """The elements of a list, or the pairs of an object."""
         if self._peek() == "{":
             for name in self._names():
                 yield name, self._value()
             return
+        if self._peek() != "[":
+            raise self._stop("a list or an object must stand here", self._at)
         self._take("[")
         if self._peek() == "]":
             self._take("]")
@@ -117,7 +150,7 @@ class _Scanner:
     def end(self) -> None:
         """Checks that nothing follows."""
         if self._peek():
-            raise self._broken("Extra data", self._at)
+            raise self._broken(MORE_VALUES, self._at)
 
     def _names(self) -> Iterator[str]:
         """The names of an object's members; whoever asks reads each value before the next."""

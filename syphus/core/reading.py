@@ -15,7 +15,9 @@ from syphus.core.errors import AnnotationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MORE_VALUES = "Extra data: one value a file is read here, not one a line"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip"}
 
 
 def read_json(path: str | Path) -> Any:
@@ -28,7 +30,15 @@ def read_json(path: str | Path) -> Any:
         content = path.read_bytes()
     except OSError as exc:
         raise unreadable(path, exc) from exc
-    return _parse(content.removeprefix(_BYTE_ORDER_MARK), path, first_line=1)
+    check_plain(content, path)
+    content = content.removeprefix(_BYTE_ORDER_MARK)
+    if not content.strip():
+        raise AnnotationError(f"{path}: the file is empty", path=path)
+    try:
+        return _parse(content, path, first_line=1)
+    except json.JSONDecodeError as exc:
+        problem = MORE_VALUES if exc.msg == "Extra data" else exc.msg
+        raise _broken(f"broken JSON: {problem}", path, exc.lineno, exc.colno) from exc
 
 
 def read_json_lines(path: str | Path) -> Iterator[Any]:
@@ -42,14 +52,30 @@ def read_json_lines(path: str | Path) -> Iterator[Any]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                content = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+                content = line
+                if number == 1:
+                    check_plain(line, path)
+                    content = line.removeprefix(_BYTE_ORDER_MARK)
                 if content.strip():
-                    yield _parse(content, path, first_line=number)
+                    try:
+                        value = _parse(content, path, first_line=number)
+                    except json.JSONDecodeError as exc:
+                        problem = f"broken JSON: {exc.msg}; one value a line is read here"
+                        raise _broken(problem, path, number, exc.colno) from exc
+                    yield value
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
 
+def check_plain(beginning: bytes, path: Path) -> None:
+    """Raises AnnotationError where a file that begins so is packed."""
+    for mark, packer in _PACKED.items():
+        if beginning.startswith(mark):
+            raise AnnotationError(f"{path}: is packed by {packer}; unpack it first", path=path)
+
+
 def _parse(content: bytes, path: Path, *, first_line: int) -> Any:
+    """The value. Raises JSONDecodeError where it is broken, AnnotationError for all else."""
     try:
         return json.loads(content.decode())
     except UnicodeDecodeError as exc:
@@ -57,9 +83,8 @@ def _parse(content: bytes, path: Path, *, first_line: int) -> Any:
         column = exc.start - content.rfind(b"\n", 0, exc.start)
         problem = f"byte {content[exc.start]:#04x} is not UTF-8; save the file as UTF-8"
         raise _broken(problem, path, line, column) from exc
-    except json.JSONDecodeError as exc:
-        line = first_line + exc.lineno - 1
-        raise _broken(f"broken JSON: {exc.msg}", path, line, exc.colno) from exc
+    except json.JSONDecodeError:
+        raise
     except (ValueError, RecursionError) as exc:
         message = f"{path}: line {first_line}: unusable JSON: {exc}"
         raise AnnotationError(message, path=path, line=first_line) from exc

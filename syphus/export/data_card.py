@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 from syphus.core.durable import dump
 from syphus.core.languages import LANGUAGES
 from syphus.export.editions import ENGLISH
+from syphus.export.run_file import count_unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from syphus.core.records import Stage
 
 # The classes that the Hub knows: more than the number before it, less than this one.
 _SIZES = {
@@ -73,8 +76,17 @@ class Part:
     bytes_in_memory: int
 
 
-def data_card(facts: Mapping[str, Any], *, parts: Mapping[str, Part], licence: str) -> str:
-    """The text of `README.md`; `facts` is what `run.json` says, `parts` by language."""
+def data_card(
+    facts: Mapping[str, Any],
+    *,
+    parts: Mapping[str, Part],
+    models: Mapping[Stage, Sequence[str]],
+    licence: str,
+) -> str:
+    """The text of `README.md`; `facts` is what `run.json` says, `parts` by language.
+
+    `models` are those of each stage's replies, where that is known.
+    """
     title = _line(f"{facts['name']} {facts['dataset_version']}")
     sections = [
         "\n".join(("---", *_head(title, parts, licence), "---")),
@@ -84,7 +96,7 @@ def data_card(facts: Mapping[str, Any], *, parts: Mapping[str, Part], licence: s
         _LOADING.format(language=next(iter(parts))),
         _COLUMNS,
         "## How it was made",
-        "\n".join(f"- {what}: {value}" for what, value in _making(facts)),
+        "\n".join(f"- {what}: {value}" for what, value in _making(facts, models, parts)),
         "## Licence",
         f"`{licence}`. {_OTHER_TERMS}",
     ]
@@ -147,16 +159,24 @@ def _languages(parts: Mapping[str, Part]) -> str:
     return "\n".join(rows)
 
 
-def _making(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _making(
+    facts: Mapping[str, Any], models: Mapping[Stage, Sequence[str]], languages: Iterable[str]
+) -> Iterator[tuple[str, str]]:
     """What is known of it, and nothing of the machine it was made on."""
     counts = facts["counts"]
     yield "data set", f"`{_line(facts['name'])}`, version `{_line(facts['dataset_version'])}`"
-    yield "model", ", ".join(f"`{_line(each)}`" for each in _models(facts))
+    writers, translators = models.get("generate"), models.get("translate")
+    yield "model", _code(writers or _models(facts))
+    if translators and set(languages) - {ENGLISH}:
+        yield "translated by", _code(translators)
     if facts.get("judge_model") and facts["settings"].get("judge"):
         yield "judge", f"`{_line(facts['judge_model'])}`"
     yield "prompt", f"SHA-256 `{_line(facts['prompt_hash'])}`"
     none = f"{counts['invalid']:,} gave none that passed the checks, {counts['failed']:,} no reply"
     yield "annotations", f"{counts['read']:,}: {counts['valid']:,} gave pairs, {none}"
+    if facts["state"] != "finished":
+        open_ones = count_unanswered(facts)
+        yield "not finished", f"this is a part; {open_ones:,} annotations weren't asked about yet"
     sent = f"{counts['prompt_tokens']:,} in prompts"
     yield "tokens", f"{sent}, {counts['completion_tokens']:,} in replies"
     yield "begun", _line(facts["started"])
@@ -165,8 +185,12 @@ def _making(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "made by", f"Syphus {_line(facts.get('syphus', ''))}".strip()
 
 
+def _code(texts: Iterable[str]) -> str:
+    return ", ".join(f"`{_line(each)}`" for each in texts)
+
+
 def _models(facts: Mapping[str, Any]) -> list[str]:
-    """The model that wrote the pairs, and those of the last sitting, perhaps a translation."""
+    """For want of a journal: who was asked for pairs, and the last sitting's, also translators."""
     deployments = facts.get("deployments")
     others = deployments if isinstance(deployments, list) else []
     named = [facts["model"], facts["settings"].get("model")]

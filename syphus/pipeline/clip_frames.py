@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from syphus.convert.clips import ClipFrames
 
 
-def find_instructions(path: Path, short: str) -> list[Path]:
+def find_instructions(path: Path) -> list[Path]:
     """The file itself, or those of a run's folder in all languages.
 
-    Raises AnnotationError where there is none.
+    They may begin otherwise than the images: FunQA_MC's are FunQA_IMG_... Raises AnnotationError
+    where there is none.
     """
-    files = sorted(path.glob(f"{short}_instructions*.json")) if path.is_dir() else [path]
-    if not files or not files[0].is_file():
-        raise AnnotationError(f"{path} has no {short}_instructions.json", path=path)
+    if path.is_file():
+        return [path]
+    files = sorted(path.glob("*_instructions*.json"))
+    if not files:
+        missing = "has no file of instructions" if path.is_dir() else "isn't there"
+        raise AnnotationError(f"--instructions: {path} {missing}", path=path)
     return files
 
 

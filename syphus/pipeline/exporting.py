@@ -1,4 +1,4 @@
-"""A finished run in the formats that other programs load."""
+"""A run in the formats that other programs load."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from syphus.export.mimicit import instructions_path
 from syphus.export.mimicit_editions import write_mimicit_editions
 from syphus.export.parquet import write_parquet
 from syphus.export.results import VALID
-from syphus.export.run_file import read_run_file
+from syphus.export.run_file import count_unanswered, read_run_file
 from syphus.export.sharegpt import write_sharegpt
-from syphus.export.translated import translated_path
+from syphus.export.translated import TRANSLATION_ERRORS, translated_path
 from syphus.journal.lock import run_lock
+from syphus.pipeline.models_used import find_models
 from syphus.pipeline.outputs import AUTHOR
 
 if TYPE_CHECKING:
@@ -45,11 +46,16 @@ _SHORT = re.compile(r"[^/\0]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written; `pairs` by language, `empty` are the languages without any."""
+    """What was written; `pairs` by language, `empty` are the languages without any.
+
+    `stopped` says why the run isn't finished, None if it is; `unanswered` queries have no outcome.
+    """
 
     folder: Path
     pairs: dict[str, int]
     empty: tuple[str, ...]
+    stopped: str | None = None
+    unanswered: int = 0
 
 
 def export_run(
@@ -57,9 +63,10 @@ def export_run(
 ) -> Exported:
     """Writes the pairs of the run in `run` as `form` into `folder`, or else into `<run>_<form>`.
 
-    An earlier export there is replaced; `licence` stands in the data card of `hf`.
+    An earlier export there is replaced; `licence` stands in the data card of `hf`. Of a run that
+    was stopped, what its files hold is written.
 
-    Raises InputError, in one line, where the run isn't finished, has no pairs or lacks a file, and
+    Raises InputError, in one line, where the run was killed, has no pairs or lacks a file, and
     where something else stands in `folder`; JournalInUse where a process works on the run;
     StoppedEarly where the disk refuses the files.
     """
@@ -71,12 +78,12 @@ def export_run(
     with ExitStack() as stack:
         hold_run(run, stack)
         facts = read_facts(run)
-        _check_finished(run, facts)
+        _refuse_killed(run, facts)
         found = _find_editions(run, facts)
         editions = [each for each in found if any(True for _ in each.pairs())]
         if not editions:
             raise SettingsError(f"{run} holds no pairs: there is nothing to export")
-        write = _writer(form, facts, licence or UNKNOWN_LICENCE)
+        write = _writer(form, run, facts, licence or UNKNOWN_LICENCE)
         target = name_folder(folder) if folder else _beside(run, form)
         mark = {"format": form, "name": facts["name"], "version": facts["dataset_version"]}
         try:
@@ -86,7 +93,14 @@ def export_run(
             reason = error.strerror or str(error)
             raise StoppedEarly(f"{target} can't be written: {reason}") from error
     empty = tuple(each.language for each in found if each not in editions)
-    return Exported(folder=target, pairs=pairs, empty=empty)
+    stopped = None if facts["state"] == "finished" else facts["stopped_by"] or "it stopped"
+    return Exported(
+        folder=target,
+        pairs=pairs,
+        empty=empty,
+        stopped=stopped,
+        unanswered=count_unanswered(facts) if stopped else 0,
+    )
 
 
 def _beside(run: Path, form: Format) -> Path:
@@ -128,11 +142,13 @@ def read_facts(run: Path) -> dict[str, Any]:
     return facts
 
 
-def _check_finished(run: Path, facts: dict[str, Any]) -> None:
-    if facts["state"] == "finished":
-        return
-    why = "it was killed" if facts["state"] == "running" else facts["stopped_by"] or "it stopped"
-    raise SettingsError(f"{run} isn't finished: {why}. The same command goes on, then export it")
+def _refuse_killed(run: Path, facts: dict[str, Any]) -> None:
+    """Its files are those of an earlier sitting, or some of them."""
+    if facts["state"] == "running":
+        raise SettingsError(
+            f"{run} was killed before it wrote its files: the same command goes on, or with "
+            "--reparse writes what there is, asking nothing"
+        )
 
 
 def _find_editions(run: Path, facts: dict[str, Any]) -> list[Edition]:
@@ -161,19 +177,23 @@ def _has_free_text(run: Path) -> bool:
 
 
 def _writer(
-    form: Format, facts: dict[str, Any], licence: str
+    form: Format, run: Path, facts: dict[str, Any], licence: str
 ) -> Callable[[Path, Sequence[Edition]], dict[str, int]]:
     """What fills a folder with `form`."""
     short = facts["short"]
     joined = facts.get("relations") == PREVIOUS_TURNS
     meta = InstructionsMeta(version=facts["dataset_version"], time=facts["started"], author=AUTHOR)
+    if form == "hf":
+        models = find_models(run, facts)
+        return partial(write_hf, facts=facts, models=models, licence=licence)
     writers: dict[Format, Callable[[Path, Sequence[Edition]], dict[str, int]]] = {
-        "mimicit": partial(write_mimicit_editions, short=short, meta=meta),
+        "mimicit": partial(
+            write_mimicit_editions, short=short, meta=meta, lacking=run / TRANSLATION_ERRORS
+        ),
         "jsonl": partial(write_jsonl, short=short),
         "parquet": partial(write_parquet, short=short),
         "llava": partial(write_llava, short=short, joined=joined),
         "sharegpt": partial(write_sharegpt, short=short, joined=joined),
         "chatml": partial(write_chatml, short=short, joined=joined),
-        "hf": partial(write_hf, facts=facts, licence=licence),
     }
     return writers[form]

@@ -13,6 +13,7 @@ from array import array
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -200,7 +201,8 @@ class Generation:
         if (ready := ready_pairs(self._dataset, query)) is not None:
             self.offsets.append(READY)
             return self._take_ready(position, query, ready)
-        images = () if self._vision is None else self._vision.take(query)
+        look = partial(self._restore, query, text)
+        images = self._vision.take(query, look) if self._vision else ()
         if isinstance(images, Failure):
             return self._refuse(query, images)
         if not (text.strip() or query.images or images):
@@ -254,8 +256,9 @@ class Generation:
         translations.
         """
         verdict, request, is_redo = self._walk(position, query)
-        if request is None or not self._send:
-            self._redo_left |= is_redo
+        is_gone = self._vision is not None and self._vision.is_gone(query)
+        if request is None or is_gone or not self._send:
+            self._redo_left |= is_redo and not is_gone
             return self._count(position, query.id, verdict)
         if is_redo:
             self._redoing.add(position)
@@ -379,9 +382,7 @@ def _take(queries: Iterator[Query], most: int, vision: Vision | None) -> list[Qu
         chunk.append(query)
         if time.monotonic() > until:
             break
-    if vision is not None:
-        vision.prepare(chunk)
-    return chunk
+    return chunk if vision is None else vision.prepare(chunk)
 
 
 async def _in_turns(found: Iterator[Sequence[Request]]) -> AsyncIterator[Sequence[Request]]:

@@ -59,7 +59,7 @@ class ImageTally:
         self._vision.prepare([query])
         images = self._vision.take(query)
         if isinstance(images, Failure):
-            self.problems.append(f"{printable(query.id)}: {images.message}")
+            self._tell(query, images.message)
             return ()
         for image in images:
             self._encoded += 1
@@ -76,5 +76,8 @@ class ImageTally:
 
     def _leave_out(self, query: Query, problem: str) -> None:
         self.unsendable += 1
+        self._tell(query, problem)
+
+    def _tell(self, query: Query, problem: str) -> None:
         if len(self.problems) < _MOST_KEPT:
             self.problems.append(f"{printable(query.id)}: {problem}")

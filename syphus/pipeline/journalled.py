@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from syphus.core.records import STAGES
 from syphus.journal.format import read_head
@@ -24,6 +24,28 @@ class Journalled:
 
     queries: int
     spent: Spent
+
+
+def counts_after_kill(run: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """The counts that the journals know better than the file of a run that was killed.
+
+    `answered` are queries with an outcome, whether or not anybody has judged it. Empty where the
+    journal isn't there. Raises JournalDamaged.
+    """
+    if not (run / "journal" / "generate.jsonl").exists():
+        return {}
+    start = facts.get("counted_from")
+    found = read_journalled(
+        run / "journal", counted_from=start if isinstance(start, int) and start > 0 else 0
+    )
+    spent, has_price = found.spent, facts["counts"]["cost"] is not None
+    return {
+        "answered": found.queries,
+        "prompt_tokens": spent.prompt_tokens,
+        "completion_tokens": spent.completion_tokens,
+        "cached_tokens": spent.cached_tokens,
+        "cost": spent.cost if spent.cost or has_price else None,
+    }
 
 
 def read_journalled(folder: Path, *, counted_from: int) -> Journalled:

@@ -163,6 +163,12 @@ class Outputs:
             observer.notice(
                 f"{source.renamed} ids came again with another text; they are named id#2, id#3, ..."
             )
+        vision = self._plan.vision
+        if vision is not None and vision.answered_before:
+            observer.notice(
+                f"{len(vision.answered_before)} queries were answered before their images went "
+                "away: the answers stay"
+            )
         if unsendable := self._generation.unsendable:
             first = next(iter(unsendable.values())).message
             observer.notice(

@@ -10,7 +10,7 @@ from syphus.core.errors import SettingsError
 from syphus.core.languages import choose_languages
 from syphus.core.records import Prefix, Sampling
 from syphus.core.secrets import Secrets
-from syphus.export.neighbours import require_model
+from syphus.export.minilm import require_model
 from syphus.pipeline.fallback import refuse_fallback
 from syphus.plugins.find import load_dataset
 from syphus.plugins.queries import QuerySource, select
@@ -35,6 +35,8 @@ LOOK_AHEAD_SECONDS = 5.0
 _DEFAULT = Sampling()
 # The embedded model has a context window of 2,048 tokens and writes some 70 tokens a second.
 LOCAL_MAX_TOKENS = 384
+# The pairs that it is held to by default are short; what a data set demands may be a whole quiz.
+LOCAL_MAX_SHAPE_TOKENS = 1024
 TRANSLATION_TEMPERATURE = 0.2
 
 
@@ -98,7 +100,10 @@ class Plan:
     def sampling(self) -> Sampling:
         """The settings of each completion."""
         settings = self.settings
-        default = LOCAL_MAX_TOKENS if self.is_local else _DEFAULT.max_tokens
+        default = _DEFAULT.max_tokens
+        if self.is_local:
+            is_shaped = self.dataset.response_model is not None
+            default = LOCAL_MAX_SHAPE_TOKENS if is_shaped else LOCAL_MAX_TOKENS
         return Sampling(
             max_tokens=settings.max_tokens or default,
             temperature=_DEFAULT.temperature
@@ -217,6 +222,7 @@ def _open_vision(
     only: Stage | None,
 ) -> Vision:
     """What shows the plugin's images to the model."""
+    from syphus.pipeline.gone_images import GoneImages  # noqa: PLC0415 - only with images
     from syphus.pipeline.vision import Vision  # noqa: PLC0415 - Pillow, only with images
 
     if not (deployments or settings.reparse or only == "translate"):
@@ -224,5 +230,11 @@ def _open_vision(
             f"{settings.name} sends images, which the embedded model can't see: name an endpoint "
             "whose model can (--base_url, --model)"
         )
-    model = settings.model or (deployments[0].model if deployments else "")
-    return Vision(dataset, side=settings.image_side, may_fetch=settings.fetch_images, model=model)
+    models = {settings.model} if settings.model else {each.model for each in deployments}
+    return Vision(
+        dataset,
+        side=settings.image_side,
+        may_fetch=settings.fetch_images,
+        models=models or {""},
+        gone=GoneImages(settings.folder / "journal" / "generate.jsonl"),
+    )

@@ -15,7 +15,7 @@ from syphus.core.errors import SettingsError
 from syphus.export.run_file import read_run_file, refresh_run_file, write_run_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from syphus.core.deployments import Deployment
     from syphus.core.errors import SyphusError
@@ -64,7 +64,7 @@ class RunFacts:
     def begin(
         self,
         shape: RequestShape,
-        deployments: Iterable[Deployment],
+        deployments: Sequence[Deployment],
         languages: Iterable[str],
         journal_bytes: int,
         *,
@@ -121,6 +121,7 @@ class RunFacts:
                 for each in deployments
             ]
             or self.earlier.get("deployments", []),
+            "asked": _asked(self.earlier, {each.name: each.model for each in deployments}),
         }
         write_run_file(self._folder, self._now(state="running"))
 
@@ -195,6 +196,21 @@ def models_of(earlier: Mapping[str, Any]) -> dict[str, str]:
         for each in listed
         if isinstance(each, dict) and each.keys() >= {"name", "model"}
     }
+
+
+def _asked(earlier: Mapping[str, Any], models: dict[str, str]) -> list[dict[str, Any]]:
+    """Since when which deployments, by name, had which models: replies name the deployment alone.
+
+    Without `models` a sitting asks nobody.
+    """
+    found = earlier.get("asked")
+    if not isinstance(found, list):
+        found = []
+        if before := models_of(earlier):
+            found.append({"since": earlier["started"], "deployments": before})
+    if models and (not found or found[-1].get("deployments") != models):
+        found = [*found, {"since": datetime.now(UTC).isoformat(), "deployments": models}]
+    return found
 
 
 def tell_what_was_found(

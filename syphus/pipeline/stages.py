@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from syphus.pipeline.quality import Quality
     from syphus.pipeline.translating import Translating, Unwanted
 
+_LONGEST_LOCAL_TEXT = 200
+
 
 def shape_of_run(
     plan: Plan, deployments: Sequence[Deployment], response_format: bytes | None
@@ -45,7 +47,9 @@ def shape_of_run(
     if plan.dataset.response_model is not None:
         from syphus.prompting.structured import response_format as format_of  # noqa: PLC0415
 
-        response_format = format_of(plan.dataset.response_model)
+        # A small model repeats itself inside a text until the token limit cuts the reply off.
+        longest = _LONGEST_LOCAL_TEXT if plan.is_local else None
+        response_format = format_of(plan.dataset.response_model, longest=longest)
     return RequestShape(
         model=plan.model if plan.model and not plan.is_local else deployments[0].model,
         sampling=plan.sampling,

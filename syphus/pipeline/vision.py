@@ -2,12 +2,14 @@
 
 A request carries the hash of each image; the bytes are put in for one attempt. Until then they are
 nowhere but in a small memory of the latest, so that most images are decoded once: queries that wait
-hold none. What was hashed is what is sent: an image that has changed meanwhile fails its query.
+hold none. What was hashed is what is sent: an image that has changed meanwhile fails its query. One
+that isn't there any more has no bytes to be sent, but answers about it may be in the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import re
 from binascii import b2a_base64
@@ -24,56 +26,94 @@ from syphus.convert.unreadable import Unreadable, printable
 from syphus.core.errors import ImageUnusable, PluginError, RetryableError
 from syphus.core.images import SentImage, show_address
 from syphus.core.records import Failure
+from syphus.pipeline.gone_images import name_image
 from syphus.pipeline.plugin_calls import sent_images_of
 from syphus.plugins.dataset import find_file
 from syphus.prompting.image_tokens import count_image_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from syphus.convert.sending import Encoded
     from syphus.core.records import Query, Reply, Request
     from syphus.engine.lane import Backend
     from syphus.export.queries import QuerySpool
+    from syphus.pipeline.gone_images import GoneImages
     from syphus.plugins.dataset import AbstractDataset
 
-# "Image input requirements" in https://platform.openai.com/docs/guides/images-vision.
-MOST_IMAGES = 500
+# "Image input requirements" in https://developers.openai.com/api/docs/guides/images-vision.
+MOST_IMAGES = 1500
 _MOST_REMEMBERED = 32 << 20
 _MOST_AT_ONCE = 1 << 20
 _THREADS = 8
 _LONGEST_NAME = 200
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+# In a text the quotes would be escaped, so this stands nowhere but in a part.
+_PART = re.compile(rb'"url":"image:b2:([0-9a-f]{32})"')
+# The machine's trouble, no image's: the next attempt or sitting may go well.
+_NONE_TO_BLAME = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE}
 
 
 class Vision:
-    """The images of one run's queries, as a plugin names them, for requests to `model`."""
+    """The images of one run's queries, as a plugin names them, for requests to any of `models`.
 
-    def __init__(self, dataset: AbstractDataset, *, side: int, may_fetch: bool, model: str) -> None:
+    `answered_before` has the queries that were answered before an image of theirs went away.
+    """
+
+    def __init__(
+        self,
+        dataset: AbstractDataset,
+        *,
+        side: int,
+        may_fetch: bool,
+        models: Collection[str],
+        gone: GoneImages,
+    ) -> None:
         self._dataset = dataset
         self._encoder = ImageEncoder(side)
         self._side = side
         self._may_fetch = may_fetch
-        self._model = model
+        self._models = models
+        self._gone = gone
         self._plugin = Lock()
         self._latest = _Latest(_MOST_REMEMBERED)
         self._found: dict[str, tuple[SentImage, ...] | Failure] = {}
+        self._lacking: dict[str, Failure] = {}
+        self.answered_before: set[str] = set()
         self._spool: QuerySpool
 
     def attach(self, spool: QuerySpool) -> None:
         """Names where the queries are kept; before anything is sent."""
         self._spool = spool
 
-    def prepare(self, queries: Sequence[Query]) -> None:
+    def prepare(self, queries: list[Query]) -> list[Query]:
         """Finds the images of some queries, for `take`. Blocks. Raises PluginError."""
         if queries:
             with ThreadPoolExecutor(min(_THREADS, len(queries))) as pool:
                 for query, found in zip(queries, pool.map(self._look, queries), strict=True):
                     self._found[query.id] = found
+        return queries
 
-    def take(self, query: Query) -> tuple[SentImage, ...] | Failure:
-        """The images of a query that was prepared, or why it can't be asked; once."""
-        return self._found.pop(query.id)
+    def take(
+        self, query: Query, look: Callable[[Sequence[SentImage]], int] = lambda _: -1
+    ) -> tuple[SentImage, ...] | Failure:
+        """The images of a query that was prepared, or why it can't be asked; once.
+
+        Where one isn't there any more, only an answer about the images as they were does without:
+        `look` tells where it stands, below 0 if nowhere.
+        """
+        images = self._found.pop(query.id)
+        lack = self._lacking.pop(query.id, None)
+        if lack is None or isinstance(images, Failure):
+            return images
+        if look(images) < 0:
+            return lack
+        self.answered_before.add(query.id)
+        return images
+
+    def is_gone(self, query: Query) -> bool:
+        """Whether a query stands on its answer, for an image of it isn't there any more."""
+        return query.id in self.answered_before
 
     async def filled(self, request: Request) -> Request:
         """The request with the bytes in the place of the addresses.
@@ -106,7 +146,7 @@ class Vision:
                 if isinstance(source, str) and _ADDRESS.match(source) and self._may_fetch:
                     measured.append((self._side, self._side))
                     continue
-                with self._opened(source, number) as content:
+                with self._opened(source) as content:
                     measured.append(self._encoder.measure(content))
             except Unreadable as error:
                 measured.append(f"{_name(source, number)} {error}")
@@ -119,17 +159,29 @@ class Vision:
         return any(isinstance(each, str) and _ADDRESS.match(each) for each in self._sources(query))
 
     def tokens(self, size: tuple[int, int]) -> int:
-        """The tokens of an image of this width and height."""
-        return count_image_tokens(self._model, *size)
+        """The tokens of an image of this width and height, by the model that counts most."""
+        return max(count_image_tokens(model, *size) for model in self._models)
 
     def _look(self, query: Query) -> tuple[SentImage, ...] | Failure:
+        images: list[SentImage] = []
         try:
-            encoded = self._encode(query)
+            for number, source in enumerate(self._checked(query), 1):
+                try:
+                    encoded = self._encode(source, number)
+                except _Gone as error:
+                    known = self._gone.find(error.source)
+                    if known is None:
+                        raise
+                    self._lacking[query.id] = _failure(error)
+                    images.append(known)
+                else:
+                    images.append(self._describe(encoded, source))
         except ImageUnusable as error:
-            return Failure(kind=error.kind, message=str(error), attempts=0)
-        return tuple(map(self._describe, encoded))
+            self._lacking.pop(query.id, None)
+            return _failure(error)
+        return tuple(images)
 
-    def _describe(self, encoded: Encoded) -> SentImage:
+    def _describe(self, encoded: Encoded, source: str | bytes) -> SentImage:
         size = encoded.width, encoded.height
         image = SentImage(
             digest=encoded.digest,
@@ -137,6 +189,7 @@ class Vision:
             width=encoded.width,
             height=encoded.height,
             tokens=self.tokens(size),
+            source="" if isinstance(source, bytes) else name_image(source),
         )
         self._latest.add(image.digest, encoded.content)
         return image
@@ -149,7 +202,8 @@ class Vision:
 
     def _read_again(self, request: Request, query: Query) -> dict[str, bytes]:
         try:
-            contents = {each.digest: each.content for each in self._encode(query)}
+            encoded = [self._encode(each, n) for n, each in enumerate(self._checked(query), 1)]
+            contents = {each.digest: each.content for each in encoded}
         except PluginError as error:
             raise ImageUnusable(str(error)) from error
         except OSError as error:  # no image is to blame: too many open files, say
@@ -158,15 +212,15 @@ class Vision:
             raise ImageUnusable("an image has changed since its query was read; not sent")
         return contents
 
-    def _encode(self, query: Query) -> list[Encoded]:
+    def _checked(self, query: Query) -> list[str | bytes]:
         sources = self._sources(query)
         if len(sources) > MOST_IMAGES:
             raise ImageUnusable(f"{len(sources)} images; a request takes {MOST_IMAGES} at most")
-        return [self._encode_one(source, number) for number, source in enumerate(sources, 1)]
+        return sources
 
-    def _encode_one(self, source: str | bytes, number: int) -> Encoded:
+    def _encode(self, source: str | bytes, number: int) -> Encoded:
         try:
-            with self._opened(source, number) as content:
+            with self._opened(source) as content:
                 return self._encoder.encode(content)
         except Unreadable as error:
             raise ImageUnusable(f"{_name(source, number)} {error}") from None
@@ -176,31 +230,54 @@ class Vision:
             return sent_images_of(self._dataset, query)
 
     @contextmanager
-    def _opened(self, source: str | bytes, number: int) -> Iterator[IO[bytes]]:
+    def _opened(self, source: str | bytes) -> Iterator[IO[bytes]]:
         if isinstance(source, bytes):
             yield io.BytesIO(source)
         elif _ADDRESS.match(source):
             yield io.BytesIO(self._fetch(source))
         else:
-            path = Path(find_file(source, self._dataset.root_folder))
-            try:
-                if not path.is_file():  # a pipe would be waited for
-                    raise Unreadable("is no file")
-            except ValueError:  # a NUL in the name
-                raise Unreadable("is no name of a file") from None
-            try:
-                file = path.open("rb")
-            except PermissionError as error:
-                raise ImageUnusable(f"{_name(source, number)} {error.strerror}") from None
-            with file:
+            with _open_file(source, self._dataset.root_folder) as file:
                 yield file
 
     def _fetch(self, address: str) -> bytes:
         if not self._may_fetch:
-            raise ImageUnusable(f"{show_address(address)}: not fetched; --fetch_images allows it")
+            shown = show_address(address)
+            raise _Gone(f"{shown}: not fetched; --fetch_images allows it", source=address)
         from syphus.backends.image_fetch import fetch_image  # noqa: PLC0415 - only where allowed
 
-        return fetch_image(address)
+        try:
+            return fetch_image(address)
+        except ImageUnusable as error:
+            raise _Gone(str(error), source=address) from error
+
+
+class _Gone(ImageUnusable):
+    """An image that isn't where it is said to be, as far as anybody can see."""
+
+    def __init__(self, message: str, *, source: str) -> None:
+        super().__init__(message)
+        self.source = source
+
+
+def _open_file(source: str, root: Path) -> IO[bytes]:
+    try:
+        path = Path(find_file(source, root))
+        if path.is_file():
+            return path.open("rb")
+        is_there = path.exists() or path.is_symlink()
+    except (ValueError, RuntimeError):  # a NUL in the name; a home of nobody
+        raise Unreadable("is no name of a file") from None
+    except OSError as error:
+        if error.errno in _NONE_TO_BLAME:
+            raise
+        raise ImageUnusable(f"{_name(source, 0)} {error.strerror}") from None
+    if is_there:  # a folder, or a pipe, which would be waited for
+        raise Unreadable("is no file")
+    raise _Gone(f"{_name(source, 0)} is no file", source=source)
+
+
+def _failure(error: ImageUnusable) -> Failure:
+    return Failure(kind=error.kind, message=str(error), attempts=0)
 
 
 class Seeing:
@@ -248,13 +325,11 @@ class _Latest:
 
 
 def _with_contents(request: Request, contents: Mapping[str, bytes]) -> Request:
-    messages = request.messages
-    for image in request.images:
-        data = b2a_base64(contents[image.digest], newline=False)
-        # In a text the quotes would be escaped, so this stands nowhere but in a part.
-        address = b'"url":"%s"' % image.address.encode()
-        messages = messages.replace(address, b'"url":"data:image/jpeg;base64,%s"' % data)
-    return replace(request, messages=messages)
+    def fill(found: re.Match[bytes]) -> bytes:
+        data = b2a_base64(contents[found[1].decode()], newline=False)
+        return b'"url":"data:image/jpeg;base64,%s"' % data
+
+    return replace(request, messages=_PART.sub(fill, request.messages))
 
 
 def _name(source: str | bytes, number: int) -> str:
@@ -262,4 +337,4 @@ def _name(source: str | bytes, number: int) -> str:
         return f"image {number} (bytes)"
     if _ADDRESS.match(source):
         return show_address(source)
-    return printable(source)[:_LONGEST_NAME]
+    return printable(source)[:_LONGEST_NAME] or "an image without a name"

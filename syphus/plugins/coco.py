@@ -10,6 +10,7 @@ captions, and the boxes as numbers; the files, whose outlines are most of their 
 
 from __future__ import annotations
 
+import json
 import math
 from array import array
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from syphus.core.errors import AnnotationError
 from syphus.core.json_stream import stream_json, stream_members
 
 _SIDES = 4
+_LONGEST_SHOWN = 60
 MOST_BOXES = 24
 
 
@@ -170,8 +172,10 @@ def _add_boxes(path: Path, found: dict[Any, CocoImage]) -> None:
         if image is None or image.fault is not None:
             continue  # many images have boxes and no captions
         sides, kind = fields.get("bbox"), _key(fields, "category_id")
-        if not (isinstance(sides, list) and len(sides) == _SIDES and all(map(_is_number, sides))):
-            image.fault = f"box {number} is {_show(sides)}; it must be [x, y, width, height]"
+        if sides is None or not _is_box(sides):
+            image.fault = (
+                f"box {number} is {_show(sides)}; it must be [x, y, width, height] in pixels"
+            )
             continue
         index = indices.setdefault(kind, 2 * len(indices))
         image.add_box(names, index + bool(fields.get("iscrowd")), sides)
@@ -190,9 +194,15 @@ def _key(fields: dict[str, Any], name: str) -> int | str | None:
     return value if isinstance(value, int | str) else None
 
 
+def _is_box(sides: Any) -> bool:
+    is_four = isinstance(sides, list) and len(sides) == _SIDES and all(map(_is_number, sides))
+    return is_four and min(sides[2:]) >= 0
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _show(value: Any) -> str:
-    return f"a list of {len(value)}" if isinstance(value, list) else repr(value)[:40]
+    shown = json.dumps(value)
+    return f"{shown[:_LONGEST_SHOWN]}..." if len(shown) > _LONGEST_SHOWN else shown

@@ -167,7 +167,7 @@ class QuerySource:
             place = f" in {source.path}" if source.path else ""
             return PluginError(
                 f"{self._label}: no query is left{place}: {self.skips.kept[0]}; "
-                f"{self.skips.count} items are left out in all"
+                f"left out in all: {self.skips.count}"
             )
         place = f" in {source.path}; {source.flag} names another file" if source.path else ""
         return PluginError(f"{self._label}: there is no query{place}")

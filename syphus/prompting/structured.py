@@ -10,17 +10,23 @@ import orjson
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+_BOUNDS = frozenset({"maxLength", "pattern", "format", "enum", "const"})
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
-def response_format(model: type[BaseModel]) -> bytes:
+def response_format(model: type[BaseModel], *, longest: int | None = None) -> bytes:
     """OpenAI's `response_format` for replies of the shape of `model`, as JSON.
 
     Properties keep the model's order, because a model writes them in that order: a question that
     is written after its answer is a worse one. Strict mode wants every property required and no
     others allowed, in every object.
+
+    `longest` bounds every text of which `model` says nothing itself, in characters. It is for
+    models that are held to a grammar; OpenAI's guide lists no such bound for strict mode.
     """
     schema = _strict(_inlined(model.model_json_schema()))
+    if longest is not None:
+        schema = _bounded(schema, longest)
     return orjson.dumps(
         {
             "type": "json_schema",
@@ -54,3 +60,14 @@ def _strict(schema: Any) -> Any:
         strict["required"] = list(schema["properties"])
         strict["additionalProperties"] = False
     return strict
+
+
+def _bounded(schema: Any, longest: int) -> Any:
+    if isinstance(schema, list):
+        return [_bounded(part, longest) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bounded = {name: _bounded(part, longest) for name, part in schema.items()}
+    if schema.get("type") == "string" and not schema.keys() & _BOUNDS:
+        bounded["maxLength"] = longest
+    return bounded

@@ -20,21 +20,23 @@ if TYPE_CHECKING:
 _SOURCE: Final = rf"(?:(?:{GIVEN}|{MEDIUM}|detailed|dense|short)(?:'s)? )*{ANNOTATION}\b{NOT_SEEN}"
 _SAYS: Final = (
     r"(?:says?|states?|mentions?|describes?|notes?|specif(?:y|ies)|indicates?|suggests?|impl(?:y|ies)"
-    r"|tells?|reports?|refers?|lists?|gives?|provides?|identif(?:y|ies))"
+    r"|tells?|reports?|refers?|lists?|gives?|provides?|identif(?:y|ies)|shows?)"
 )
 _SAID: Final = (
     r"(?:mentioned|described|stated|specified|noted|listed|provided|given|indicated|said|reported"
     r"|shown|seen|written|detailed|identified|implied|suggested)"
 )
 _BY: Final = (
-    r"(?:according to|based (?:solely |only |purely )?on|judging (?:by|from)|going by|as per|from)"
+    r"(?:according to|based (?:solely |only |purely )?on|judging (?:by|from)|going by|per|from)"
 )
 _PHRASES: Final = (
     rf"{_BY} the {_SOURCE}",
+    rf"(?:^|(?<=[.,;!?] ))given the {_SOURCE}",
+    rf"the {GIVEN} {TEXT} {_SAYS}\b",
     rf"{_SAID} (?:in|by|within) the {_SOURCE}",
     rf"in the (?:{GIVEN} )?(?:descriptions?|captions?|annotations?)\b{NOT_SEEN}",
     (
-        rf"the {_SOURCE} (?:(?:also|only|clearly|explicitly|further|both) )?"
+        rf"the {_SOURCE} (?:(?:also|only|clearly|explicitly|further|both|{GIVEN}) )?"
         rf"(?:{_SAYS}|do(?:es)? not|do(?:es)?n't)\b"
     ),
     rf"(?:do|does|did) the {_SOURCE} {_SAYS}\b",

@@ -15,6 +15,7 @@ _PATTERN: Final = re.compile(
     | ^\#{1,4}[ ]?(?:Instruction|Response|Input|Human|Assistant|User|System|Question|Answer)\b
     | ^[*_]{0,2}(?:USER|ASSISTANT|SYSTEM|HUMAN|User|Assistant|Human|System|GPT)[*_]{0,2}[ ]?:
     | ^[*_]{0,2}(?:Question|Answer|Instruction|Response)[ ]?\d{0,2}[*_]{0,2}[ ]?:
+    | ^[*_]{0,2}Q[*_]{0,2}:[ ] | \A\s*\{\s*"(?:question|answer|instruction|response)s?"\s*:
     | \{\{?(?:question|answer|instruction|response|caption|description|image|text)s?\}\}?
     | ```\w*\s*\Z | \A\s*```
     """,

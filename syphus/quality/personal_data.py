@@ -28,6 +28,7 @@ _CARD: Final = re.compile(r"(?<![\w.,-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
 _ACCOUNT: Final = re.compile(
     r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)"
 )
+_FEWEST_DIGITS: Final = 13
 _DIGITS: Final = re.compile(r"\d\D?\d")
 
 
@@ -54,8 +55,17 @@ def _name_kind(text: str) -> str | None:
 
 
 def _is_card(text: str) -> bool:
-    """By the check digit, and the first digits that issuers of cards have."""
-    digits = [int(mark) for mark in text if mark.isdigit()]
+    """Whether it is a card's number, or begins with one, before its month or code, say."""
+    ends = (at for at, mark in enumerate(f"{text} ") if not mark.isdigit())
+    return any(
+        _has_check_digit([int(each) for each in text[:end] if each.isdigit()]) for end in ends
+    )
+
+
+def _has_check_digit(digits: list[int]) -> bool:
+    """By the last digit, and the first ones that issuers of cards have."""
+    if len(digits) < _FEWEST_DIGITS:
+        return False
     if digits[0] not in {2, 3, 4, 5, 6} or len(set(digits)) == 1:
         return False
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from syphus.quality.wording import Wording
 
 _CANNOT: Final = (
-    "i(?: (?:cannot|can't|can not|won't|do not have the ability to)"
+    "i(?: (?:cannot|can't|can not|won't(?: be able to)?|do not have the ability to)"
     "|(?:'m| am) (?:unable|not able) to)"
 )
 _AI: Final = r"an? (?:ai|artificial intelligence|(?:large )?language model|virtual assistant)\b"
@@ -24,15 +24,19 @@ _PHRASES: Final = (
     rf"\bi(?:'m| am) (?:just |only )?{_AI}",
     (
         r"^\W*(?:(?:i(?:'m| am) )?(?:so |very )?sorry|(?:i |my )?apolog\w+)\b"
-        rf"[^.!?]{{0,60}}?\b{_CANNOT} (?:\w+ ){{0,2}}{_SERVE}"
+        rf"[^.!?]{{0,60}}?\b{_CANNOT} (?:\w+ly ){{0,2}}{_SERVE}"
     ),
     (
-        rf"^\W*{_CANNOT} (?:assist|comply|fulfill?|generate|engage|provide (?:that|this|any|a)"
-        r"|help (?:you )?with (?:that|this))\b"
+        rf"^\W*(?:unfortunately,? )?{_CANNOT} (?:assist|comply|fulfill?|generate|engage"
+        r"|provide (?:that|this|any|a)|help (?:you )?with (?:that|this))\b"
     ),
     (
         rf"\b{_CANNOT} (?:directly |actually )?(?:see|view|access|watch|open|process|analy[sz]e) "
         r"(?:(?:the|any|this|that|your) )?(?:image|video|picture|photo|attachment|file)s?\b"
+    ),
+    (
+        r"\bi (?:do not|don't) have (?:direct |visual )?access to (?:(?:the|any|this|that|your) )?"
+        r"(?:actual )?(?:image|video|picture|photo|attachment|file)s?\b"
     ),
     r"\b(?:against|violates?) (?:my|openai's) (?:\w+ )?(?:polic\w+|guidelines|programming)\b",
     r"\bmy (?:training data|knowledge cut-?off)\b",
@@ -49,6 +53,7 @@ _MARKS: Final = (
     "i am",
     "i'm ",
     "i do not",
+    "i don't",
     "language model",
     "against my",
     "violate",

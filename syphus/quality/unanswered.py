@@ -14,7 +14,7 @@ from syphus.quality.wording import has_any
 if TYPE_CHECKING:
     from syphus.quality.wording import Wording
 
-_NOT: Final = "(?: not|n't)"
+_NOT: Final = "(?: not| never|n't)"
 _HOW: Final = "(?: (?:explicitly|directly|specifically|clearly|exactly|really|also))?"
 _ASKED: Final = r"(?:who|whom|whose|what|when|where|why|how|which|whether|if)\b"
 _SOURCE: Final = (
@@ -51,6 +51,13 @@ _PHRASES: Final = (
         r"\b(?:cannot|can't|can not|could not|couldn't) be "
         r"(?:determined|inferred|identified|ascertained|answered|deduced|known|told)\b"
     ),
+    r"\b(?:cannot|can't|can not) be (?:said|told|known) (?:for (?:certain|sure)|with certainty)\b",
+    rf"\bit(?:'s| is| was) (?:very )?(?:difficult|hard) to (?:{_FIND_OUT}\b|{_TELL})",
+    rf"\bwe (?:do not|don't) know (?:for (?:certain|sure)|{_ASKED})",
+    (
+        r"\bno (?:(?:explicit|specific|further|clear|such) )?(?:information|details?) "
+        r"(?:is|are|was|were) (?:given|provided|available|mentioned)\b(?! (?:on|at|in) the)"
+    ),
     (
         r"\b(?:i|we|one|you) (?:cannot|can't|can not|(?:am|are|is) unable to) "
         rf"(?:{_FIND_OUT}\b|{_TELL})"
@@ -60,6 +67,7 @@ _PHRASES: Final = (
         r"(?: no| not enough| insufficient| not any|n't (?:any|enough)) "
         rf"(?:(?:explicit|specific|further|direct|clear|additional|other) )?{_FACTS}"
     ),
+    rf"\bnothing in (?:the|this) {_SOURCE} (?:indicate|mention|say|show|suggest|tell)s?\b",
     r"\b(?:insufficient|not enough) (?:information|context|details?)\b",
     r"\bwithout (?:more|further|additional) (?:information|context|details)\b",
     r"^\W*i (?:do not|don't) know\b",
@@ -83,6 +91,12 @@ _MARKS: Final = (
     "insufficient",
     "without ",
     "n/a",
+    "never ",
+    "nothing in ",
+    "difficult to ",
+    "hard to ",
+    "no information",
+    "no detail",
 )
 
 

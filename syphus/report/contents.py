@@ -57,7 +57,7 @@ class Texts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verbs:
-    """Roots of `looked_at` of all `seen` English instructions; `missing` says what isn't there."""
+    """Roots of `looked_at` of all `seen` English texts; `missing` says what isn't there."""
 
     seen: int
     looked_at: int
@@ -83,5 +83,6 @@ class Report:
     untranslated: Reasons
     free_text: Texts | None
     verbs: Verbs | None
+    answer_verbs: Verbs | None
     quality: Mapping[str, object] | None
     names: Mapping[str, str]

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 GENERATOR = "Syphus report"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_COLOURS = (
-    "#4e79a7 #f28e2b #59a14f #e15759 #76b7b2 #b6992d #b07aa1 #9c755f #79706e #d37295 "
-    "#86bcb6 #499894"
-)
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#222;background:#fff;max-width:60rem;margin:0 auto;
 padding:1.5rem}
@@ -30,10 +26,12 @@ p{margin:.4rem 0}.note{color:#595959;font-size:.9rem}
 table{border-collapse:collapse;margin:.5rem 0}td,th{padding:.15rem .8rem .15rem 0;text-align:left;
 vertical-align:top;overflow-wrap:anywhere}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;
 white-space:nowrap}
-svg text{font:12px system-ui,sans-serif;fill:#222}svg line{stroke:#ddd}
 svg.columns{width:100%;max-width:44rem}svg.sun{width:100%;max-width:45rem}
-svg.sun path{stroke:#fff}svg.sun text{pointer-events:none}.ring0{opacity:.85}.ring1{opacity:.45}
-.bar{vertical-align:middle}
+svg,tr{break-inside:avoid}svg.sun text{pointer-events:none}.bar{vertical-align:middle}
+@media(max-width:45rem){body{padding:.7rem}.bar{width:5rem}td,th{padding-right:.4rem}}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#1c1c1e}h2{border-color:#444}
+.note{color:#a5a5a5}.state,.state.finished,.state.other{color:#222}
+svg.columns text{fill:#ddd}svg.columns line{stroke:#444}svg.sun{background:#fff;border-radius:50%}}
 """
 
 
@@ -41,7 +39,6 @@ def render(report: Report) -> str:
     """The page. Its text may hold what UTF-8 can't (lone surrogates): encode with `replace`."""
     name = _text(report.name)
     kind = "finished" if report.state == "finished" else "other"
-    hues = "".join(f".h{at}{{fill:{hue}}}" for at, hue in enumerate(_COLOURS.split()))
     body = "\n".join(
         f"<h2>{heading}</h2>\n{content}" for heading, content in sections.all_of(report)
     )
@@ -52,9 +49,9 @@ def render(report: Report) -> str:
 <meta name="generator" content="{GENERATOR}">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>{name}</title>
-<style>{_STYLE}{hues}
-</style>
+<style>{_STYLE}</style>
 </head>
 <body>
 <h1><bdi>{name}</bdi></h1>

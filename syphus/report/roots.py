@@ -21,6 +21,9 @@ _FULL = ("VDG", "VDN", "VDI")
 _BORDERS = ("CJ", "PUN", "TO0", "EX0", "PNQ", "DTQ", "AVQ")
 _BEFORE_NOUN = ("AT0", "DT0", "DPS", "AJ", "CRD", "ORD", "AV0", "AVP", "EX0", "PNP", "XX0")
 _BEFORE_OBJECT = ("AT0", "DT0", "DPS", "AJ", "CRD", "PNP")
+_ASKING = frozenset({"DTQ", "PNQ", "AVQ"})
+_LEADS = ("PRP", "CJ", "VVG")
+_LEADING = frozenset({"based", "given"})
 _KINDS = frozenset({"kind", "type", "sort"})
 
 
@@ -47,7 +50,7 @@ def find_root(words: Sequence[Word], as_verb: Callable[[str], str | None]) -> Ro
     The noun is the verb's object ("describe the man"), else what is asked for ("what objects can
     be seen"), else the subject ("what is the man doing"), else one behind a preposition.
     """
-    words = _mend(words, as_verb)
+    words = _mend(_without_lead(words), as_verb)
     first = next((at for at, word in enumerate(words) if word.tag.startswith("V")), None)
     if first is None:
         return Root(verb=None, noun=None)
@@ -58,6 +61,18 @@ def find_root(words: Sequence[Word], as_verb: Callable[[str], str | None]) -> Ro
     choices = (asked, named) if words[main].tag.startswith("VB") else (named, asked)
     noun = next(filter(None, (*choices, subject)), None) or _any_noun(words, main + 1, len(words))
     return Root(verb=words[main].lemma, noun=noun)
+
+
+def _without_lead(words: Sequence[Word]) -> Sequence[Word]:
+    """What follows "Based on the picture, ..." or "When he jumps, ...": there it is asked."""
+    comma = next((at for at, word in enumerate(words) if word.text == ","), None)
+    if comma is None:
+        return words
+    rest, first = words[comma + 1 :], words[0]
+    asks = any(word.tag in _ASKING for word in rest)
+    leads = first.tag.startswith(_LEADS) or first.text.lower() in _LEADING
+    commands = bool(rest) and rest[0].tag.startswith("V")
+    return rest if asks or (leads and commands) else words
 
 
 def _mend(words: Sequence[Word], as_verb: Callable[[str], str | None]) -> list[Word]:
@@ -104,7 +119,7 @@ def _main_verb(words: Sequence[Word], at: int) -> int:
 
 def _next_verb(words: Sequence[Word], auxiliary: int) -> int | None:
     """The verb that completes an auxiliary: a participle after be and have, any after others."""
-    of_things = False
+    of_things, is_be = False, words[auxiliary].tag.startswith("VB")
     takes_participle = words[auxiliary].tag[:2] in {"VB", "VH"}
     for at in range(auxiliary + 1, len(words)):
         tag = words[at].tag
@@ -118,7 +133,8 @@ def _next_verb(words: Sequence[Word], auxiliary: int) -> int | None:
             continue
         if not takes_participle:
             return at
-        describes = words[at - 1].tag.startswith("PR") or (of_things and tag != "VVG")
+        of_these = of_things and is_be and tag != "VVG"
+        describes = words[at - 1].tag.startswith("PR") or of_these
         return at if tag in _PARTICIPLES and not describes else None
     return None
 

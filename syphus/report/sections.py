@@ -26,7 +26,9 @@ def all_of(report: Report) -> Iterator[tuple[str, str]]:
         first = next(iter(report.texts), None)
         yield "Pairs per source", _sources(first)
         yield "Lengths", _lengths(report, first)
-        yield "Root verbs and nouns of the instructions", draw_verbs(report.verbs)
+        yield "Root verbs and nouns of the instructions", draw_verbs(report.verbs, "instructions")
+        if report.answer_verbs is not None:
+            yield "Root verbs and nouns of the answers", draw_verbs(report.answer_verbs, "answers")
         yield "Languages", _languages(report)
     if report.quality is not None:
         yield "Quality", _quality(report.quality)

@@ -1,6 +1,7 @@
 """Pictures as inline SVG: columns, bars, and verbs with their nouns around a circle.
 
-Colours are classes that the page's style sheet defines, so that a picture needs nothing else.
+Colours stand in the pictures themselves: what prints a page may not know its style sheet, which
+only takes words and lines to light colours where the page is dark.
 """
 
 from __future__ import annotations
@@ -13,7 +14,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-HUES = 12
+_COLOURS = (
+    "#4e79a7",
+    "#f28e2b",
+    "#59a14f",
+    "#e15759",
+    "#76b7b2",
+    "#b6992d",
+    "#b07aa1",
+    "#9c755f",
+    "#79706e",
+    "#d37295",
+    "#86bcb6",
+    "#499894",
+)
+_OPACITY = (0.85, 0.45)
 _WIDTH, _HEIGHT = 640, 220
 _LEFT, _TOP, _BOTTOM = 56, 14, 34
 _FEW_LABELS = 8
@@ -44,7 +59,7 @@ def columns(bins: Sequence[tuple[str, int]], *, title: str, unit: str) -> str:
         height = room * count / most
         x = _LEFT + at * step
         parts.append(
-            f'<rect class="h0" x="{x + step * 0.06:.1f}" y="{_TOP + room - height:.1f}" '
+            f'<rect fill="{_COLOURS[0]}" x="{x + step * 0.06:.1f}" y="{_TOP + room - height:.1f}" '
             f'width="{step * 0.88:.1f}" height="{height:.1f}">'
             f"<title>{escape(label)} {escape(unit)}: {count:,}</title></rect>"
         )
@@ -66,7 +81,8 @@ def _axis(most: int, room: float) -> str:
     for value in sorted({0, most // 2, most}):
         y = _TOP + room - room * value / most
         lines.append(
-            f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH}" y2="{y:.1f}"/>'
+            f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH}" y2="{y:.1f}" '
+            f'stroke="#ddd"/>'
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>'
         )
     return "".join(lines)
@@ -76,8 +92,9 @@ def bar(value: float, most: float, *, hue: int = 0) -> str:
     """A bar of a row, as long as `value` is beside `most`."""
     width = _BAR * min(1.0, value / most) if most else 0.0
     return (
-        f'<svg class="bar" width="{_BAR}" height="14" aria-hidden="true">'
-        f'<rect class="h{hue % HUES}" width="{width:.1f}" height="14"/></svg>'
+        f'<svg class="bar" viewBox="0 0 {_BAR} 14" preserveAspectRatio="none" width="{_BAR}" '
+        f'height="14" aria-hidden="true"><rect fill="{_COLOURS[hue % len(_COLOURS)]}" '
+        f'width="{width:.1f}" height="14"/></svg>'
     )
 
 
@@ -86,7 +103,9 @@ def sunburst(sectors: Sequence[Sector], *, title: str) -> str:
     whole = sum(sector.count for sector in sectors)
     parts = []
     start = 0.0
-    for hue, sector in enumerate(sectors):
+    for at, sector in enumerate(sectors):
+        ends_as_it_began = 0 < at == len(sectors) - 1 and at % len(_COLOURS) == 0
+        hue = at + len(_COLOURS) // 2 if ends_as_it_began else at
         size = sector.count / whole
         parts.append(_arc(start, size, ring=0, hue=hue, name=sector.name, count=sector.count))
         parts.extend(_outer(sector, start, whole, hue))
@@ -116,7 +135,8 @@ def _arc(
     )
     label = _label(name, (inner + outer) / 2, (begin + end) / 2, outer - inner, size)
     return (
-        f'<path class="h{hue % HUES} ring{ring}" d="{path}">'
+        f'<path fill="{_COLOURS[hue % len(_COLOURS)]}" fill-opacity="{_OPACITY[ring]}" '
+        f'stroke="#fff" d="{path}">'
         f"<title>{escape(said or name)}: {count:,}</title></path>{label}"
     )
 
@@ -144,6 +164,7 @@ def _at(radius: float, angle: float) -> str:
 
 def _picture(content: str, *, width: int, height: int, title: str, kind: str = "columns") -> str:
     return (
-        f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" '
+        f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" fill="#222" '
+        f'font-family="system-ui,sans-serif" font-size="12" '
         f'aria-label="{escape(title)}">{content}</svg>'
     )

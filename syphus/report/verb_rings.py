@@ -20,24 +20,24 @@ _HOW = (
 )
 
 
-def draw_verbs(verbs: Verbs | None) -> str:
-    """The rings as HTML, or why there are none."""
+def draw_verbs(verbs: Verbs | None, what: str) -> str:
+    """The rings of instructions or answers as HTML, or why there are none."""
     if verbs is None:
-        return "<p>There are no English instructions to look at.</p>"
+        return f"<p>There are no English {what} to look at.</p>"
     if verbs.missing is not None:
         return f"<p>Not looked at: {escape(verbs.missing)}</p>"
     sectors = most_frequent(verbs.roots)
     if not sectors:
-        return "<p>No verb was found in the instructions.</p>"
+        return f"<p>No verb was found in the {what}.</p>"
     shown = sum(sector.count for sector in sectors)
     without = sum(count for root, count in verbs.roots.items() if root.verb is None)
-    of = f"{verbs.looked_at:,} of {verbs.seen:,} instructions, drawn evenly"
+    of = f"{verbs.looked_at:,} of {verbs.seen:,} {what}, drawn evenly"
     if verbs.looked_at == verbs.seen:
-        of = f"{verbs.seen:,} instructions"
+        of = f"{verbs.seen:,} {what}"
     how = _HOW.format(verbs=len(sectors), nouns=NOUNS)
     return (
         f"<p>{of}: {shown:,} are shown, {without:,} have no verb.</p>"
-        f"{sunburst(sectors, title='Root verbs and their nouns')}<p>{how}</p>"
+        f"{sunburst(sectors, title=f'Root verbs of the {what} and their nouns')}<p>{how}</p>"
     )
 
 

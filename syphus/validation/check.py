@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -14,13 +14,17 @@ from syphus.validation.findings import Findings, Kind
 from syphus.validation.ids import IdSet
 from syphus.validation.images import check_images
 from syphus.validation.instructions import Checked, check_instructions
-from syphus.validation.kinds import ENGLISH, FileSet, InstructionsFile
+from syphus.validation.kinds import ENGLISH, FileSet, InstructionsFile, is_compressed
 from syphus.validation.members import read_members
 from syphus.validation.train import check_train
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from syphus.validation.kinds import TrainFile
+
+NO_FILE: Final = "no file of MIMIC-IT"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +39,14 @@ class CheckedSet:
     references: dict[str, tuple[InstructionsFile, Checked]] = field(default_factory=dict)
     whole: bool = True
     lines: list[str] = field(default_factory=list)
+
+    def of_train(self, train: TrainFile) -> Checked | None:
+        """The instructions that a train file belongs to: of its language, else the references."""
+        for file, found in self.languages.get(train.short, ()):
+            if file.language == train.language:
+                return found
+        reference = self.references.get(train.short)
+        return reference[1] if reference else None
 
 
 def check_set(files: FileSet, findings: Findings) -> CheckedSet:
@@ -60,17 +72,20 @@ def check_set(files: FileSet, findings: Findings) -> CheckedSet:
     for path in files.checksums:
         count = check_checksums(path, findings)
         checked.lines.append(f"{path}: {count} files by their MD5")
-    checked.lines += [f"{path}: left alone, no file of MIMIC-IT" for path in files.left_alone]
+    for path in files.left_alone:
+        why = "compressed: unpack it to have it checked" if is_compressed(path) else NO_FILE
+        checked.lines.append(f"{path}: left alone, {why}")
     return checked
 
 
 def _check_images(checked: CheckedSet, findings: Findings) -> IdSet | None:
     """Every image id; None where there is no image file, or one of them couldn't be read."""
     images, counts = IdSet(), []
-    for path in checked.files.images:
+    for path in list(checked.files.images):
         count, whole = check_images(path, images, findings)
         checked.whole &= whole
         if count is None:
+            checked.files.images.remove(path)
             checked.files.left_alone.append(path)
             continue
         counts.append(count)
@@ -91,16 +106,11 @@ def _compare(
     (base, expected), (file, found) = reference, other
     if not (expected.whole and found.whole):
         return
-    listed = known.get(file.language, IdSet())
-    excused = 0
-    for name in expected.ids.without(found.ids):
-        if name in listed:
-            excused += 1
-            continue
-        problem = f"it lacks the id, which {base.path.name} has"
-        findings.add(Kind.LACKING, file.path, problem, name=name)
-    if excused:
-        checked.lines.append(f"{file.path}: {excused} lacking, as translation_errors.json says")
+    _find_lacking(reference, other, known, checked, findings)
+    if base.language != ENGLISH:
+        # Nobody knows which of two translations is whole: each may lack what the other has.
+        _find_lacking(other, reference, known, checked, findings)
+        return
     extra = IdSet()
     for name in found.ids.without(expected.ids):
         extra.add(name)
@@ -111,6 +121,29 @@ def _compare(
                 findings.of(member, Kind.EXTRA, file.path, problem)
 
 
+def _find_lacking(
+    wanted: tuple[InstructionsFile, Checked],
+    other: tuple[InstructionsFile, Checked],
+    known: dict[str, IdSet],
+    checked: CheckedSet,
+    findings: Findings,
+) -> None:
+    """What one file has and another lacks, unless the run lists it as not translated."""
+    (base, expected), (file, found) = wanted, other
+    listed = known.get(file.language, IdSet())
+    excused = 0
+    for name in expected.ids.without(found.ids):
+        if name in listed:
+            excused += 1
+            continue
+        problem = f"it lacks the id, which {base.path.name} has"
+        findings.add(Kind.LACKING, file.path, problem, name=name)
+    if excused:
+        line = f"{file.path}: {excused} lacking, as translation_errors.json says"
+        if line not in checked.lines:
+            checked.lines.append(line)
+
+
 def _known_errors(paths: Iterable[Path], findings: Findings) -> dict[str, IdSet]:
     """The ids that a run lists as not translated, by language."""
     known: dict[str, IdSet] = {}
@@ -118,6 +151,8 @@ def _known_errors(paths: Iterable[Path], findings: Findings) -> dict[str, IdSet]
         try:
             for error in read_json_list(path):
                 known.setdefault(error["language"], IdSet()).add(error["id"])
+        except OSError as error:
+            findings.add(Kind.UNREADABLE, path, f"it can't be read: {error.strerror}")
         except (orjson.JSONDecodeError, LookupError, TypeError) as error:
             findings.add(Kind.UNREADABLE, path, f"it isn't what a run writes: {error}")
     return known
@@ -135,11 +170,12 @@ def _check_apart(
 
 
 def _check_train_files(checked: CheckedSet, findings: Findings) -> None:
-    for short, path in checked.files.train:
-        reference = checked.references.get(short)
-        known = reference[1].ids if reference is not None and reference[1].whole else None
-        count, whole = check_train(path, known, findings)
+    for file in checked.files.train:
+        found = checked.of_train(file)
+        known = found.ids if found is not None and found.whole else None
+        count, whole = check_train(file.path, known, findings)
         checked.whole &= whole
-        checked.lines.append(f"{path}: {count} ids to train on")
+        checked.lines.append(f"{file.path}: {count} ids to train on")
         if known is None:
-            checked.lines.append(f"{path}: ids unchecked, its instructions can't be read")
+            why = "are not there" if found is None else "can't be read"
+            checked.lines.append(f"{file.path}: ids unchecked, its instructions {why}")

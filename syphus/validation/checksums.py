@@ -18,20 +18,27 @@ _BSD_LINE = re.compile(r"MD5 \((?P<name>.+)\) = (?P<sum>[0-9a-fA-F]{32})")
 def check_checksums(path: Path, findings: Findings) -> int:
     """How many files the list names; names are relative to its folder."""
     count = 0
-    content = path.read_bytes().decode("utf-8", "surrogateescape")
-    for number, line in enumerate(content.splitlines(), 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        match = _LINE.fullmatch(text) or _BSD_LINE.fullmatch(text)
-        if match is None:
-            findings.add(Kind.CHECKSUM, path, f"line {number} is no MD5 sum: {shown(text)}")
-            continue
-        count += 1
-        problem = _problem(path.parent / match["name"], match["sum"].lower())
-        if problem:
-            findings.add(Kind.CHECKSUM, path, f"line {number}: {problem}", name=match["name"])
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+            for number, line in enumerate(lines, 1):
+                count += _check_line(path, number, line.strip(), findings)
+    except OSError as error:
+        findings.add(Kind.UNREADABLE, path, f"it can't be read: {error.strerror}")
     return count
+
+
+def _check_line(path: Path, number: int, text: str, findings: Findings) -> bool:
+    """Whether the line names a file."""
+    if not text or text.startswith("#"):
+        return False
+    match = _LINE.fullmatch(text) or _BSD_LINE.fullmatch(text)
+    if match is None:
+        findings.add(Kind.CHECKSUM, path, f"line {number} is no MD5 sum: {shown(text)}")
+        return False
+    problem = _problem(path.parent / match["name"], match["sum"].lower())
+    if problem:
+        findings.add(Kind.CHECKSUM, path, f"line {number}: {problem}", name=match["name"])
+    return True
 
 
 def _problem(path: Path, expected: str) -> str | None:

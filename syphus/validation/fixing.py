@@ -12,8 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import orjson
 
 from syphus.core.durable import replacing
+from syphus.core.errors import StoppedEarly
 from syphus.validation.findings import Kind
 from syphus.validation.ids import IdSet
+from syphus.validation.kinds import ENGLISH
 from syphus.validation.members import OPENED, read_members
 
 if TYPE_CHECKING:
@@ -50,40 +52,52 @@ def fix_set(checked: CheckedSet) -> list[Dropped]:
     """Rewrites the files in which something dangles, each atomically.
 
     An instruction goes in every language when one of its images is nowhere, because its text speaks
-    of all of them, or when the first language's file lacks it. What names an instruction that is
+    of all of them, or when English lacks it, if there is English. What names an instruction that is
     not there goes too. Must only be called where every file was read whole.
+
+    Raises StoppedEarly where the disk refuses a file, which then is as it was.
     """
     dropped = []
     for short, languages in checked.languages.items():
-        reference = checked.references[short][1]
+        file, reference = checked.references[short]
+        whole = reference.ids if file.language == ENGLISH else None
         gone = IdSet()
         for _, found in languages:
             for name in found.imageless.without(gone):
                 gone.add(name)
         for file, found in languages:
-            kept = _Kept(found.ids, reference.ids, gone)
+            kept = _Kept(found.ids, whole, gone)
             dropped.append(_rewrite(file.path, _instructions, kept))
-        kept = _Kept(reference.ids, reference.ids, gone)
-        paths = [path for of, path in checked.files.train if of == short]
-        dropped += [_rewrite(path, _train, kept) for path in paths]
+        for train in checked.files.train:
+            own = checked.of_train(train) if train.short == short else None
+            if own is not None:
+                kept = _Kept(own.ids, whole, gone)
+                dropped.append(_rewrite(train.path, _train, kept))
     return [each for each in dropped if each.counts]
 
 
 class _Kept:
-    def __init__(self, own: IdSet, reference: IdSet, gone: IdSet) -> None:
+    """The ids that stay: those of the file and of `reference`, if there is one, less the `gone`."""
+
+    def __init__(self, own: IdSet, reference: IdSet | None, gone: IdSet) -> None:
         self._own, self._reference, self._gone = own, reference, gone
 
     def __contains__(self, name: str) -> bool:
-        return name in self._own and name in self._reference and name not in self._gone
+        known = self._reference is None or name in self._reference
+        return known and name in self._own and name not in self._gone
 
 
 def _rewrite(
     path: Path, write: Callable[[Path, _Kept, IO[bytes]], Counter[str]], kept: _Kept
 ) -> Dropped:
-    with suppress(_Unchanged), replacing(path) as out:
-        counts = write(path, kept, out)
-        _keep_original(path, counts)
-        return Dropped(path=path, counts=counts)
+    try:
+        with suppress(_Unchanged), replacing(path) as out:
+            counts = write(path, kept, out)
+            _keep_original(path, counts)
+            return Dropped(path=path, counts=counts)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoppedEarly(f"{path} can't be fixed and is as it was: {reason}") from error
     return Dropped(path=path)
 
 
@@ -97,7 +111,8 @@ def _keep_original(path: Path, counts: Counter[str]) -> None:
     try:
         backup.hardlink_to(path)
     except OSError:  # not every file system has links
-        shutil.copy2(path, backup)
+        with path.open("rb") as original, replacing(backup) as copy:
+            shutil.copyfileobj(original, copy)
 
 
 def _instructions(path: Path, kept: _Kept, out: IO[bytes]) -> Counter[str]:

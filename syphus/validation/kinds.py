@@ -11,7 +11,7 @@ from syphus.core.errors import AnnotationError
 from syphus.validation.members import first_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Sequence
     from pathlib import Path
 
 ENGLISH: Final = "en"
@@ -33,7 +33,8 @@ _OF_A_RUN: Final = frozenset(
 _INSTRUCTIONS = re.compile(
     r"(?P<short>.*?)_?instructions(?:_(?P<language>[a-z]{2,3}(?:[-_][A-Za-z0-9]+)*))?\.json"
 )
-_TRAIN = re.compile(r"(?P<short>.*?)_?train\.json")
+_TRAIN = re.compile(r"(?P<short>.*?)_?train(?:_(?P<language>\w+))?\.json")
+_COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst", ".zip"})
 # The smallest PNG has 67 bytes, thus 92 characters; names and hashes are shorter.
 _IMAGE_TEXT = re.compile(r"[A-Za-z0-9+/_-]{90,}={0,2}")
 _CHECKSUM_NAMES: Final = frozenset({"md5sums", "md5sums.txt", "md5sum.txt", "md5.txt"})
@@ -56,16 +57,25 @@ class InstructionsFile:
     language: str = ENGLISH
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainFile:
+    """A train file of the data set `short`."""
+
+    path: Path
+    short: str
+    language: str = ENGLISH
+
+
 @dataclass(slots=True, kw_only=True)
 class FileSet:
     """Files that are checked against each other.
 
-    Image files and parquet shards are in `images`, train files with their data set's short name in
-    `train`, lists of checksums in `checksums`; `left_alone` is what is no file of MIMIC-IT.
+    Image files and parquet shards are in `images`, lists of checksums in `checksums`; `left_alone`
+    is what is no file of MIMIC-IT, or a compressed one.
     """
 
     instructions: list[InstructionsFile] = field(default_factory=list)
-    train: list[tuple[str, Path]] = field(default_factory=list)
+    train: list[TrainFile] = field(default_factory=list)
     images: list[Path] = field(default_factory=list)
     checksums: list[Path] = field(default_factory=list)
     errors: list[Path] = field(default_factory=list)
@@ -77,22 +87,58 @@ def file_sets(places: Iterable[Path]) -> list[FileSet]:
 
     Images that stand in a folder of their own belong to every set of the folder that was given.
 
-    Raises AnnotationError where a place doesn't exist, or none has a file of MIMIC-IT.
+    Raises AnnotationError where a place doesn't exist or can't be read, none has a file of
+    MIMIC-IT, or two that are named singly claim to be the same file of a data set.
     """
     sets: list[FileSet] = []
     single: list[Path] = []
-    for place in places:
-        if place.is_dir():
-            sets += _of_tree(place)
-        elif place.is_file():
-            single.append(place)
-        else:
+    for place in dict.fromkeys(places):
+        try:
+            if place.is_dir():
+                sets += _of_tree(place)
+                continue
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise AnnotationError(f"{place} can't be read: {reason}", path=place) from error
+        if not place.is_file():
             raise AnnotationError(f"{place}: no such file or folder", path=place)
+        single.append(place)
     if single:
-        sets.append(_sorted_out(single))
-    if not any(each.instructions or each.train or each.images for each in sets):
-        raise AnnotationError("no file of MIMIC-IT is there: no instructions, no images")
+        sets.append(_of_files(single))
+    check_any(sets, places)
     return sets
+
+
+def check_any(sets: Sequence[FileSet], places: Iterable[Path]) -> None:
+    """Raises AnnotationError where there is nothing to check: it isn't to be taken for clean."""
+    if not any(each.instructions or each.train or each.images or each.checksums for each in sets):
+        packed = [path for each in sets for path in each.left_alone if is_compressed(path)]
+        more = f"; {packed[0].name} is compressed: unpack it first" if packed else ""
+        named = ", ".join(str(place) for place in dict.fromkeys(places))
+        raise AnnotationError(
+            f"{named}: no file of MIMIC-IT is there: no instructions, no images{more}"
+        )
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether its name says so."""
+    return path.suffix in _COMPRESSED
+
+
+def _of_files(paths: Sequence[Path]) -> FileSet:
+    found = _sorted_out(paths)
+    seen: dict[tuple[str, str], Path] = {}
+    for each in found.instructions:
+        other = seen.setdefault((each.short, each.language), each.path)
+        if other != each.path:
+            raise AnnotationError(
+                f"{other} and {each.path} would be the same file of a data set: check them singly",
+                path=each.path,
+            )
+    placed = {*found.images, *found.checksums, *found.errors, *found.left_alone}
+    placed |= {each.path for each in found.instructions} | {each.path for each in found.train}
+    found.left_alone += [path for path in paths if path not in placed]
+    return found
 
 
 def _of_tree(root: Path) -> list[FileSet]:
@@ -105,7 +151,7 @@ def _of_tree(root: Path) -> list[FileSet]:
     with_instructions = [each for each in found if each.instructions or each.train]
     others = [each for each in found if not (each.instructions or each.train)]
     if not with_instructions:
-        return [each for each in others if each.images or each.checksums]
+        return [each for each in others if each.images or each.checksums or each.left_alone]
     for each in with_instructions:
         each.images += [path for other in others for path in other.images]
     with_instructions[0].checksums += [path for other in others for path in other.checksums]
@@ -124,27 +170,42 @@ def _sorted_out(paths: Iterable[Path]) -> FileSet:
                     language=match["language"] or ENGLISH,
                 )
             )
-        elif match := _TRAIN.fullmatch(path.name):
-            found.train.append((match["short"], path))
         elif path.name == "translation_errors.json":
             found.errors.append(path)
         elif path.suffix == ".parquet":
             found.images.append(path)
         elif path.suffix == ".md5" or path.name.lower() in _CHECKSUM_NAMES:
             found.checksums.append(path)
+        elif is_compressed(path) and path.with_suffix("").suffix in (".json", ".parquet"):
+            found.left_alone.append(path)
         elif path.suffix == ".json" and path.name not in _OF_A_RUN:
             rest.append(path)
-    shorts = {each.short for each in found.instructions}
+    languages = {(each.short, each.language) for each in found.instructions}
+    shorts = {short for short, _ in languages}
     for path in rest:
-        _place(path, Content.IMAGES if path.stem in shorts else _content(path), found)
+        if train := _train_file(path, languages):
+            found.train.append(train)
+        else:
+            _place(path, Content.IMAGES if path.stem in shorts else _content(path), found)
     return found
+
+
+def _train_file(path: Path, languages: Container[tuple[str, str]]) -> TrainFile | None:
+    """By its name; a word behind `train` is a language where there are instructions in it."""
+    match = _TRAIN.fullmatch(path.name)
+    if match is None:
+        return None
+    short, language = match["short"], match["language"] or ENGLISH
+    if match["language"] and (short, language) not in languages:
+        return None
+    return TrainFile(path=path, short=short, language=language)
 
 
 def _place(path: Path, content: Content | None, found: FileSet) -> None:
     if content is Content.INSTRUCTIONS:
         found.instructions.append(InstructionsFile(path=path, short=path.stem))
     elif content is Content.TRAIN:
-        found.train.append((path.stem, path))
+        found.train.append(TrainFile(path=path, short=path.stem))
     elif content is Content.IMAGES:
         found.images.append(path)
     else:

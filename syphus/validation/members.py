@@ -16,6 +16,8 @@ CHUNK: Final = 1 << 16
 # An image of 20,000 x 20,000 pixels as PNG fits.
 LARGEST: Final = 256 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# gzip, zip, Zstandard, xz, bzip2
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")
 _STARTS: Final[dict[str, type[Any]]] = {"start_map": dict, "start_array": list}
 _ENDS: Final = frozenset({"end_map", "end_array"})
 
@@ -140,6 +142,8 @@ def _batches(path: Path) -> Iterator[tuple[int, list[tuple[str, Any]]]]:
             while chunk := file.read(CHUNK):
                 if start == 0 and chunk.startswith(_BYTE_ORDER_MARK):
                     raise Broken("it starts with a byte order mark, which JSON doesn't allow", 0)
+                if start == 0 and chunk.startswith(_PACKED):
+                    raise Broken("it is compressed: unpack it first", 0)
                 parser.send(chunk)
                 silent = 0 if events else silent + len(chunk)
                 if silent > LARGEST:
@@ -150,6 +154,8 @@ def _batches(path: Path) -> Iterator[tuple[int, list[tuple[str, Any]]]]:
             parser.close()
             # What closing brings out is a lone number, which is no object.
             yield start, events
+    except OSError as error:
+        raise Broken(f"it can't be read: {error.strerror or error}", start) from error
     except (ijson.JSONError, ValueError) as error:
         raise Broken(_reason(error), _breaking_byte(path, start)) from error
 

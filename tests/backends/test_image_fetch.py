@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 from typing import Any
 
@@ -14,10 +15,12 @@ from syphus.backends.image_fetch import PublicResolver, fetch_image, is_public
 from syphus.core.errors import ImageUnusable
 
 PUBLIC = "93.184.215.14"
+_OPEN_SOCKET = image_fetch._open_socket
 _BODIES = {"/a.jpg": b"image", "/large": b"x" * 5000}
 _MOVED = {
     "/round": "/round",
     "/moved": "/a.jpg",
+    "/cookie": "/seen",
     "/inside": "http://127.0.0.1/a.jpg",
     "/by_name": "http://inside.example/a.jpg",
 }
@@ -49,6 +52,15 @@ _MOVED = {
         "2002:7f00:1::",
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
         "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b:1::7f00:1",
+        "2606:4700::5efe:7f00:1",
+        "2606:4700::200:5efe:7f00:1",
+        "fec0::1",
+        "168.63.129.16",
+        "192.0.0.192",
+        "192.88.99.1",
+        "198.18.0.1",
         "no address",
     ],
 )
@@ -93,12 +105,42 @@ def test_an_address_is_refused_before_anything_is_looked_up(
         fetch_image(url)
 
 
-def test_a_refusal_does_not_repeat_a_key() -> None:
-    """The query and the user of an address may be secrets."""
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127\u30020\u30020\u30021",
+        "127\uff610\uff610\uff611",
+        "\uff11\uff12\uff17.\uff10.\uff10.\uff11",
+        "\u2460\u2461\u2466.\u24ea.\u24ea.\u2460",
+        "169\u3002254\u3002169\u3002254",
+        "127.0.0.1.",
+        "[::ffff:7f00:1]",
+        "[::ffff:169.254.169.254]",
+    ],
+)
+def test_a_number_in_other_letters_is_refused_before_a_connection(host: str) -> None:
+    """The client reads them as digits and dots, and would ask no resolver."""
+    with pytest.raises(ImageUnusable, match="isn't a public address"):
+        fetch_image(f"http://{host}/a.jpg")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:key@127.0.0.1/a.jpg?token=key\x1b",
+        "http://user:key/key@photos.example/a.jpg",
+        "http://photos.example:key/a.jpg",
+        "http://[key/a.jpg",
+        "ftp://user:key@photos.example/a.jpg#key",
+    ],
+)
+def test_a_refusal_does_not_repeat_a_key(url: str) -> None:
+    """The query and the user of an address may be secrets, and parts of a broken one."""
     with pytest.raises(ImageUnusable) as refused:
-        fetch_image("http://user:key@127.0.0.1/a.jpg?token=key\x1b")
-    assert "key" not in str(refused.value)
-    assert str(refused.value).isprintable()
+        fetch_image(url)
+    shown = str(refused.value).replace("photos.example:key", "").replace("[key", "")
+    assert "key" not in shown
+    assert shown.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -130,6 +172,7 @@ class Site:
         self.port = 0
         monkeypatch.setattr(image_fetch, "_look_up", self._look_up)
         monkeypatch.setattr(PublicResolver, "resolve", self._led(PublicResolver.resolve))
+        monkeypatch.setattr(image_fetch, "_open_socket", lambda info: socket.socket(*info[:3]))
 
     async def _look_up(self, host: str, _port: int) -> list[tuple[Any, str]]:
         return [(socket.AF_INET, self.hosts[host])]
@@ -145,11 +188,27 @@ class Site:
         self.asked.append(request.path)
         if request.path == "/slow":
             await asyncio.sleep(60)
+        if request.path == "/drops":
+            return await self._drip(request, most=400)
+        if request.path == "/packed":
+            head = {"Content-Encoding": "gzip"}
+            return web.Response(body=gzip.compress(bytes(1 << 20)), headers=head)
+        if request.path == "/seen":
+            return web.Response(text=repr([request.headers.get("Cookie"), request.path_qs]))
         if request.path in _BODIES:
             return web.Response(body=_BODIES[request.path])
         if request.path in _MOVED:
-            return web.Response(status=302, headers={"Location": _MOVED[request.path]})
+            cookie = {"Set-Cookie": "id=1", "Location": _MOVED[request.path]}
+            return web.Response(status=302, headers=cookie)
         return web.Response(status=404)
+
+    async def _drip(self, request: web.Request, *, most: int) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(most):
+            await response.write(b"x")
+            await asyncio.sleep(0.02)
+        return response
 
     def fetch(self, path: str, **bounds: Any) -> bytes:
         """What `fetch_image` gives for a path of the site."""
@@ -206,6 +265,67 @@ def test_what_leads_inside_or_on_and_on_or_is_too_large_is_refused(
     assert "/a.jpg" not in site.asked
 
 
+def test_each_redirect_of_another_kind_is_refused(site: Site) -> None:
+    """Another scheme, a port, a user, a number in other letters, and what is no address."""
+    for at, target in enumerate(
+        (
+            "file:///etc/passwd",
+            "http://images.example:8080/a.jpg",
+            "http://user:key@images.example/a.jpg",
+            "http://127\u30020\u30020\u30021/a.jpg",
+            "http://[key",
+        )
+    ):
+        _MOVED[f"/to{at}"] = target
+        with pytest.raises(ImageUnusable) as refused:
+            site.fetch(f"/to{at}")
+        assert "key" not in str(refused.value)
+    assert "/a.jpg" not in site.asked
+
+
+def test_the_socket_looks_once_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that is led astray behind the check connects to nothing inside."""
+    monkeypatch.setattr(image_fetch, "_open_socket", _OPEN_SOCKET)
+    with pytest.raises(ImageUnusable, match=r"127\.0\.0\.1 isn't a public address"):
+        site.fetch("/a.jpg")
+    assert site.asked == []
+
+
+def test_no_proxy_and_no_cookie_takes_part(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment names would see the addresses, and reach what it can."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert site.fetch("/cookie") == b"[None, '/seen']"
+
+
+def test_what_is_packed_stays_packed(site: Site) -> None:
+    """A megabyte of zeros comes as its thousand bytes; nothing is unpacked."""
+    assert len(site.fetch("/packed", most_bytes=2000)) < 2000
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [("Content-Length: 9", "can't be fetched"), (f"Content-Length: {1 << 60}", "has over")],
+)
+def test_a_length_that_lies_is_found_out(site: Site, head: str, words: str) -> None:
+    """Less than was promised is no image, and more than is allowed isn't waited for."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\nimage".encode())
+        await writer.drain()
+        writer.close()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            site.port = server.sockets[0].getsockname()[1]
+            await asyncio.to_thread(fetch_image, "http://images.example/a.jpg")
+
+    with pytest.raises(ImageUnusable, match=words):
+        asyncio.run(serve())
+
+
 def test_it_may_be_called_where_a_loop_runs() -> None:
     """A batch's lines are written in the loop."""
 
@@ -216,7 +336,8 @@ def test_it_may_be_called_where_a_loop_runs() -> None:
         asyncio.run(main())
 
 
-def test_a_slow_server_is_left(site: Site) -> None:
-    """The bound holds for all hops together."""
+@pytest.mark.parametrize("path", ["/slow", "/drops"])
+def test_a_slow_server_is_left(site: Site, path: str) -> None:
+    """The bound holds for all hops together, and however often a byte comes."""
     with pytest.raises(ImageUnusable, match=r"not fetched within 0\.2 s"):
-        site.fetch("/slow", seconds=0.2)
+        site.fetch(path, seconds=0.2)

@@ -95,6 +95,15 @@ def test_instructions_get_the_frames_of_their_clips(desk: Any) -> None:
     assert "stays as it was, no pair names a clip of this conversion" in done.err
 
 
+def test_a_wrong_place_of_instructions_is_told_at_once(desk: Any, photos: Path) -> None:
+    """Nothing is converted."""
+    flags = ("--name", "2d.General", "--image_path", photos, "--instructions", "nowhere")
+    done = desk.call("convert", *flags)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "syphus: --instructions: nowhere isn't there\n"
+    assert not (desk.root / "output").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -108,6 +117,7 @@ def test_instructions_get_the_frames_of_their_clips(desk: Any) -> None:
         (("--image_path", "nowhere"), "no such file"),
         (("--image_path", "empty"), "no image"),
         (("--image_root", "empty"), "photos"),
+        (("--image_path", "meta.json"), "--image_root says where they are"),
     ],
 )
 def test_wrong_input(desk: Any, photos: Path, flags: tuple[str, str], said: str) -> None:

@@ -28,8 +28,9 @@ def finished(desk: Any, server: ScriptedServer) -> Callable[..., int]:
     """Runs the five photos to their end; gives the exit status."""
 
     def run(*arguments: object) -> int:
-        words = ["run", "--name", "Photos.photos", "--base_url", server.base_url, "--model", "m"]
-        return run_app([*words, "--no_progress", *map(str, arguments)], root=desk.root)
+        words = ["run", "--name", "Photos.photos", "--base_url", server.base_url, "--no_progress"]
+        model = [] if "--model" in arguments else ["--model", "m"]
+        return run_app([*words, *model, *map(str, arguments)], root=desk.root)
 
     return run
 
@@ -74,15 +75,53 @@ def test_a_run_is_the_same_after_an_export(desk: Any, finished: Callable[..., in
 
 
 def test_a_stopped_run(desk: Any, finished: Callable[..., int], server: ScriptedServer) -> None:
-    """One line says why it isn't finished, with status 2."""
+    """What is there is exported, and one line says why it isn't all, and what is missing."""
     server.play(Script(faults=[Fault("insufficient_quota", after=2)]))
     assert finished("--languages", "none", "--num_threads", 1) == 3
-    done = desk.call("export", OUT, "--format", "jsonl")
-    assert done.status == 2
-    assert done.out == ""
+    done = desk.call("export", OUT, "--format", "hf")
+    assert done.status == 0
+    assert "in en     6 pairs" in done.out
     assert done.err.count("\n") == 1
-    assert "isn't finished" in done.err
+    assert "isn't finished, 3 queries have no answer yet" in done.err
     assert "429" in done.err
+    assert "3 annotations weren't asked about yet" in card(desk)
+
+
+def test_a_killed_run(desk: Any, finished: Callable[..., int]) -> None:
+    """Its files may be older than its answers: one line tells of --reparse, which writes them."""
+    assert finished("--languages", "none") == 0
+    facts = desk.read(f"{OUT}/run.json")
+    desk.write(f"{OUT}/run.json", facts | {"state": "running"})
+    done = desk.call("export", OUT, "--format", "jsonl")
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "--reparse" in done.err
+    assert finished("--languages", "none", "--reparse") == 0
+    assert desk.call("export", OUT, "--format", "jsonl").status == 0
+
+
+def card(desk: Any) -> str:
+    """The data card of the run."""
+    text: str = (desk.root / f"{OUT}_hf/README.md").read_text()
+    return text
+
+
+def test_the_card_names_each_model_that_wrote(
+    desk: Any, finished: Callable[..., int], server: ScriptedServer
+) -> None:
+    """Of all sittings, by whatever name each was asked, and none that wrote nothing here."""
+
+    def translate(model: str, languages: str) -> None:
+        words = ("--base_url", server.base_url, "--model", model, "--languages", languages)
+        assert desk.call("translate", OUT, *words).status == 0
+
+    assert finished("--languages", "none") == 0
+    translate("second", "ja")
+    translate("third", "ja,de")
+    assert desk.call("export", OUT, "--format", "hf").status == 0
+    assert "- model: `m`\n- translated by: `second`, `third`\n" in card(desk)
+    assert finished("--languages", "none", "--model", "new") == 0
+    assert desk.call("export", OUT, "--format", "hf").status == 0
+    assert "- model: `new`\n" in card(desk)
 
 
 def test_a_data_set_of_free_text(desk: Any, finished: Callable[..., int]) -> None:

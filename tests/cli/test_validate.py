@@ -31,6 +31,37 @@ def test_what_a_run_leaves_is_valid(desk: Any, server: ScriptedServer) -> None:
     assert done.out.endswith("nothing is wrong\n")
 
 
+def test_what_a_stopped_run_leaves_is_valid(desk: Any, server: ScriptedServer) -> None:
+    """Its files are of what it has; so is what it is exported to."""
+    server.play(Script(faults=[Fault("insufficient_quota", after=2)]))
+    where = ("--base_url", server.base_url, "--model", "m", "--output_dir", "out")
+    assert desk.call("run", "--name", "Photos.photos", *where, "--num_threads", 1).status == 3
+    assert desk.call("export", "out", "--format", "mimicit").status == 0
+    for place in ("out", "out_mimicit"):
+        done = desk.call("validate", place)
+        assert (done.status, done.err) == (0, "")
+        assert "PH_instructions.json: 6 instructions, en" in done.out
+
+
+def test_an_export_that_lacks_translations_is_valid(desk: Any, server: ScriptedServer) -> None:
+    """It says itself which ones are missing, as the run does."""
+    folder = run(desk, server)
+    path = folder / "PH_instructions_zh.json"
+    chinese = json.loads(path.read_bytes())
+    del chinese["data"]["PH_INS_00001"]
+    for entry in chinese["data"].values():
+        entry["rel_ins_ids"] = [each for each in entry["rel_ins_ids"] if each != "PH_INS_00001"]
+    path.write_text(json.dumps(chinese))
+    errors = [{"id": "PH_INS_00001", "language": "zh", "text": "", "error_message": "e"}]
+    (folder / "translation_errors.json").write_text("[\n" + json.dumps(errors[0]) + "\n]\n")
+    assert desk.call("export", "out", "--format", "mimicit").status == 0
+    done = desk.call("validate", "out_mimicit")
+    assert (done.status, done.err) == (0, "")
+    assert "PH_instructions_zh.json: 1 lacking, as translation_errors.json says" in done.out
+    assert "PH_train_zh.json: 14 ids to train on" in done.out
+    assert "unchecked, its instructions" not in done.out
+
+
 def test_what_dangles_is_said_and_dropped(desk: Any, server: ScriptedServer) -> None:
     """Status 4 with the place and the mend; --fix drops it, after which all is well."""
     folder = run(desk, server)
@@ -68,6 +99,23 @@ def test_sums_may_stand_elsewhere(desk: Any, server: ScriptedServer) -> None:
     assert "PH_train.json: line 1: the file's MD5 is" in done.out
     done = desk.call("validate", "out", "--md5", "nowhere")
     assert (done.status, done.err) == (2, "syphus: --md5: nowhere is no file\n")
+
+
+@pytest.mark.parametrize("form", ["mimicit", "parquet"])
+def test_what_an_export_writes(desk: Any, server: ScriptedServer, form: str) -> None:
+    """MIMIC-IT's files hold together; tables of pairs are no such files, nor called clean."""
+    run(desk, server)
+    assert desk.call("export", "out", "--format", form).status == 0
+    done = desk.call("validate", f"out_{form}")
+    if form == "mimicit":
+        assert (done.status, done.err) == (0, "")
+        assert "unchecked, its instructions" not in done.out
+    else:
+        assert done.status == 2
+        assert (
+            done.err
+            == "syphus: out_parquet: no file of MIMIC-IT is there: no instructions, no images\n"
+        )
 
 
 @pytest.mark.parametrize("place", ["nowhere", "."])

@@ -66,6 +66,21 @@ def test_an_archive_in_an_archive(bench: Any, make_picture: Any) -> None:
     assert "unpack it" in bench.broken()["o.zip/i.zip"]
 
 
+def test_a_link_in_an_archive(bench: Any, make_picture: Any) -> None:
+    """It isn't followed, nor taken for an image."""
+    bench.put("beside.png", make_picture())
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        link = zipfile.ZipInfo("link.png")
+        link.create_system, link.external_attr = 3, 0o120777 << 16
+        archive.writestr(link, "../beside.png")
+        archive.writestr("plain.png", make_picture())
+    bench.put("set.zip", file.getvalue())
+    bench.convert()
+    assert list(bench.images()) == ["G_IMG_beside", "G_IMG_plain"]
+    assert bench.broken() == {"set.zip/link.png": "is a link, which isn't followed in an archive"}
+
+
 def test_damaged_archives(bench: Any, make_picture: Any) -> None:
     """No archive at all, one cut short, and one whose entry fails its checksum."""
     whole = packed({"a.png": make_picture(1), "b.png": make_picture(2)}, deflate=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,27 @@ def test_broken_images_are_listed_and_skipped(bench: Any, make_picture: Any) -> 
     assert done.broken == 4
     for file, reason in broken.items():
         assert bench.watched.said.count(f"{file}: {reason}") == 1
-    assert any(line.startswith("1 files of other kinds") for line in bench.watched.said)
+    assert bench.watched.said[-1] == "left out, of no kind that is converted: 1 .txt"
+
+
+def test_what_is_left_out_is_named(bench: Any, make_picture: Any) -> None:
+    """Files of other kinds by their suffixes, in archives too; images that lie elsewhere by one."""
+    for name in ("a.HEIC", "b.heic", "c.svg", "notes"):
+        bench.put(name, b"x")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("d.heic", b"x")
+        archive.writestr("e_diff.png", make_picture())
+    bench.put("set.zip", file.getvalue())
+    bench.put("f_diff.png", make_picture())
+    kinds = "left out, of no kind that is converted: 3 .heic, 1 .svg, 1 without a suffix"
+    elsewhere = "left out, not where this data set has its images: 2, the first of them f_diff.png"
+    with pytest.raises(InputError) as caught:
+        bench.convert("change.SpotTheDifference")
+    assert str(caught.value).endswith(f": no image or video to convert; {kinds}; {elsewhere}")
+    bench.put("5406.png", make_picture())
+    bench.convert("change.SpotTheDifference")
+    assert bench.watched.said == [kinds, elsewhere]
 
 
 def test_two_files_that_give_one_id(bench: Any, make_picture: Any, make_film: Any) -> None:
@@ -149,7 +170,7 @@ def test_only_the_images_that_a_file_asks_for(bench: Any, make_picture: Any) -> 
     """Names that there are no images of are listed."""
     for name in ("a", "b", "c"):
         bench.put(f"{name}.png", make_picture())
-    bench.convert(wanted=("c", "a", "missing"))
+    bench.convert(wanted=("c", "train/a.JPG", "missing"))
     assert list(bench.images()) == ["G_IMG_a", "G_IMG_c"]
     assert list(bench.broken()) == ["missing"]
 

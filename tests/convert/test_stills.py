@@ -51,6 +51,35 @@ def test_every_mode_becomes_colours(mode: str, colour: Any, seen: Any) -> None:
     assert (out.mode, out.size, out.getpixel((1, 1))) == ("RGB", (4, 4), seen)
 
 
+def test_colours_of_print() -> None:
+    """Cyan, magenta, yellow and black become red, green and blue."""
+    red = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    for form in ("JPEG", "TIFF"):
+        assert converted(red, form).getpixel((1, 1)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(("level", "seen"), [(40_000, 156), (77, 77)])
+def test_grey_of_32_bits(level: int, seen: int) -> None:
+    """As a 16-bit PGM is read: the upper eight of 16 bits, unless eight are all there is."""
+    assert converted(Image.new("I", (8, 8), level), "TIFF").getpixel((1, 1)) == (seen,) * 3
+
+
+def test_floating_point_is_refused() -> None:
+    """It would come out black or white."""
+    with pytest.raises(Unreadable, match="floating point"):
+        converted(Image.new("F", (8, 8), 0.5), "TIFF")
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP"])
+def test_of_an_animation_the_first_image_is_taken(form: str) -> None:
+    """Whatever comes later."""
+    first, *later = (Image.new("RGB", (8, 8), (level, 0, 0)) for level in (200, 100, 0))
+    shown = converted(first, form, save_all=True, append_images=later, lossless=True)
+    pixel = shown.getpixel((1, 1))
+    assert isinstance(pixel, tuple)
+    assert pixel == pytest.approx((200, 0, 0), abs=2)
+
+
 def test_a_palette_keeps_its_colours() -> None:
     """Resizing blends colours, not their numbers."""
     image = Image.new("RGB", (8, 8), (200, 10, 10)).convert("P", palette=Image.Palette.ADAPTIVE)

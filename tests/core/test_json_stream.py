@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import tracemalloc
 from itertools import islice
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from syphus.core import json_stream
 from syphus.core.errors import AnnotationError
-from syphus.core.json_stream import stream_json, stream_members
+from syphus.core.json_stream import stream_json, stream_members, stream_pairs
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -71,6 +72,35 @@ def test_a_name_that_comes_twice_gives_both(tmp_path: Path) -> None:
     assert read(tmp_path / "a.json", '{"a": 1, "b": 2, "a": 3}') == [("a", 1), ("b", 2), ("a", 3)]
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    before=st.dictionaries(st.text(), VALUES), value=st.dictionaries(st.text(), VALUES, min_size=1)
+)
+def test_pairs_are_found_bare_and_in_an_envelope(
+    tmp_path_factory: pytest.TempPathFactory, before: dict[str, Any], value: dict[str, Any]
+) -> None:
+    """The members of the file, or from the envelope on those of the envelope."""
+    path = tmp_path_factory.mktemp("pairs") / "a.json"
+    before.pop("videos", None)
+    value.pop("videos", None)
+    path.write_text(json.dumps(value))
+    assert list(stream_pairs(path, within="videos")) == list(value.items())
+    path.write_text(json.dumps({**before, "videos": value, "behind": 1}))
+    assert list(stream_pairs(path, within="videos")) == [*before.items(), *value.items()]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("[1]", "no object"), ('{"a": 1} 2', "Extra data"), ('{"videos": {"a": 1', "Expecting ','")],
+)
+def test_broken_files_of_pairs_are_refused(tmp_path: Path, content: str, said: str) -> None:
+    """Another kind of file, one that goes on, and one that ends in its envelope."""
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(AnnotationError, match=said):
+        list(stream_pairs(path, within="videos"))
+
+
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     """As some editors write it."""
     assert read(tmp_path / "a.json", b'\xef\xbb\xbf["caf\xc3\xa9"]') == ["café"]
@@ -92,12 +122,16 @@ def test_elements_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
         ("[1 2]", None, "line 1, column 4: broken JSON: Expecting ',' or ']'"),
         ("[1, 2", None, "line 1, column 6: broken JSON: Expecting ',' or ']'"),
         ("[1, 2] 3", None, "line 1, column 8: broken JSON: Extra data"),
-        ("", None, "line 1, column 1: broken JSON: Expecting '['"),
-        ('"text"', None, "line 1, column 1: broken JSON: Expecting '['"),
+        ("", None, "the file is empty"),
+        (" \n", "a", "the file is empty"),
+        ('"text"', None, "line 1, column 1: a list or an object must stand here"),
+        ('{"a": 1}\n{"a": 2}', None, "line 2, column 1: broken JSON: Extra data: one value a file"),
+        (gzip.compress(b"[1]"), None, "is packed by gzip; unpack it first"),
+        (b"PK\x03\x04 and more", "a", "is packed by zip; unpack it first"),
         ("{1: 2}", None, "line 1, column 2: broken JSON: Expecting property name"),
         ('{"a": 1,\n"b": 2', "c", "line 2, column 7: broken JSON: Expecting ',' or '}'"),
         ('{"a": [1, x]}', "b", "line 1, column 11: broken JSON: Expecting value"),
-        ('{"a": 3}', "a", "line 1, column 7: broken JSON: Expecting '['"),
+        ('{"a": 3}', "a", "line 1, column 7: a list or an object must stand here"),
         (b'["ok",\n "caf\xe9s"]', None, "line 2, column 6: byte 0xe9 is not UTF-8"),
         (b'["caf\xc3', None, "line 1, column 6: byte 0xc3 is not UTF-8"),
         ("[" + "9" * 5000 + "]", None, "line 1, column 2: unusable JSON"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from itertools import islice
@@ -98,6 +99,34 @@ def test_unusable_json(tmp_path: Path, content: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(content)
     refused(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(b"{}"), "is packed by gzip; unpack it first"),
+        (b"PK\x03\x04 and more", "is packed by zip; unpack it first"),
+        (b"", "the file is empty"),
+        (b"\xef\xbb\xbf \n", "the file is empty"),
+        (b'{"a": 1}\n{"a": 2}\n', "line 2, column 1: broken JSON: Extra data: one value a file"),
+    ],
+)
+def test_files_of_another_kind(tmp_path: Path, content: bytes, said: str) -> None:
+    """Packed ones, empty ones and JSON lines are called what they are."""
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    assert said in str(refused(path))
+
+
+def test_a_whole_value_in_the_place_of_lines(tmp_path: Path) -> None:
+    """The line says that each line is a value; a packed file is called one here, too."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('[\n{"a": 1}\n]')
+    with pytest.raises(AnnotationError, match=r"line 1, column 1.*one value a line is read"):
+        list(read_json_lines(path))
+    path.write_bytes(gzip.compress(b"{}"))
+    with pytest.raises(AnnotationError, match="packed by gzip"):
+        list(read_json_lines(path))
 
 
 def test_lines_count_as_in_an_editor(tmp_path: Path) -> None:

@@ -9,104 +9,12 @@ from typing import Any
 
 import pytest
 
-from syphus.core.errors import AnnotationError
-
 SAMPLES = Path(__file__).parents[2] / "datasets/samples"
 
 
 def load_sample(name: str) -> Any:
     """A sample file, to be spoilt."""
     return json.loads((SAMPLES / name).read_text(encoding="utf-8"))
-
-
-def spoil_coco(spoil: Callable[[str, Any], Path]) -> Path:
-    """COCO's sample with a fault of each kind."""
-    captions, instances = load_sample("coco_captions.json"), load_sample("coco_instances.json")
-    captions["images"] += [
-        {"id": 61003, "file_name": "twice.jpg", "width": 5, "height": 5},
-        {"id": 61900, "width": 5, "height": 5},
-        {"id": 61901, "file_name": "flat.jpg", "width": 5},
-        {"id": 61902, "file_name": "untold.jpg", "width": 5, "height": 5},
-    ]
-    captions["annotations"] += [
-        {"image_id": 61001, "id": 1, "caption": " "},
-        {"image_id": 5, "id": 2, "caption": "Nobody has this image."},
-    ]
-    boxes = instances["annotations"]
-    boxes[0]["bbox"] = [1.0, 2.0, 3.0]
-    next(box for box in boxes if box["image_id"] == 61002)["category_id"] = 99
-    spoil("instances_x.json", instances)
-    return spoil("captions_x.json", captions)
-
-
-COCO_FAULTS = [
-    "item 1 (000000061001) is left out: box 1 is a list of 3; it must be [x, y, width, height]",
-    "item 2 (000000061002) is left out: a box in it has an unknown category_id",
-    "item 6 (twice) is left out: its id 61003 comes a second time; the first image stands",
-    "item 7 (61900) is left out: it has no file_name",
-    "item 8 (flat) is left out: it has no height",
-    "item 9 (untold) is left out: it has no caption",
-    "item 10 (000000061001) is left out: caption 16 is empty",
-    "item 11 (5) is left out: caption 17 belongs to an image that captions_x.json lacks",
-]
-
-
-def test_coco_images_with_faults_are_left_out(
-    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
-) -> None:
-    """One line each that names item, position and place; the other images are asked about."""
-    found = read_dataset("LACONV.2d", spoil_coco(spoil))
-    assert found.left_out == COCO_FAULTS
-    assert list(found.texts) == ["000000061003", "000000061004", "000000061005"]
-
-
-def test_a_coco_image_becomes_captions_and_boxes(read_dataset: Callable[..., Any]) -> None:
-    """Captions as they stand, then boxes as parts of the image, the largest first."""
-    lines = read_dataset("LACONV.2d").texts["000000061001"].splitlines()
-    assert lines[:3] == [
-        "A brown dog leaps for a red frisbee on a beach.",
-        "A man in shorts watches his dog play on the sand.",
-        "A dog jumping after a flying disc near the sea.",
-    ]
-    assert lines[3:] == [
-        "person: [0.03, 0.13, 0.18, 0.77]",
-        "dog: [0.33, 0.25, 0.61, 0.59]",
-        "frisbee: [0.63, 0.18, 0.71, 0.25]",
-    ]
-    assert (
-        "orange (several): [0.72, 0.67, 0.96, 0.91]"
-        in read_dataset("LADD.2d").texts["000000061003"]
-    )
-
-
-def test_the_boxes_lie_beside_the_captions(
-    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
-) -> None:
-    """A captions file by another name, or alone, is refused with the mend."""
-    captions = load_sample("coco_captions.json")
-    with pytest.raises(AnnotationError, match="must have 'captions' in it"):
-        read_dataset("LADD.2d", spoil("train.json", captions))
-    with pytest.raises(AnnotationError, match=r"instances_a\.json: no such file"):
-        read_dataset("LADD.2d", spoil("captions_a.json", captions))
-
-
-def test_partners_have_a_kind_of_object_in_common(
-    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
-) -> None:
-    """Each image is paired with another one that shows the same kind; who has none is left out."""
-    found = read_dataset("CocoSpotTheDifference.change")
-    for query_id, text in found.texts.items():
-        first, second = (part.split(":\n", 1)[1] for part in text.split("\n\n"))
-        kinds = [
-            {line.split(": [")[0] for line in part.splitlines() if ": [" in line}
-            for part in (first, second)
-        ]
-        assert kinds[0] & kinds[1]
-        assert len(set(query_id.split("/"))) == 2
-    spoilt = read_dataset("CocoSpotTheDifference.change", spoil_coco(spoil))
-    assert list(spoilt.texts) == ["000000061003/000000061004", "000000061004/000000061003"]
-    alone = "no other image shows an object of the same kind"
-    assert f"item 5 (000000061005) is left out: {alone}" in spoilt.left_out
 
 
 def test_albums_with_faults_are_left_out(
@@ -119,8 +27,10 @@ def test_albums_with_faults_are_left_out(
     vist["albums"][2].pop("title")
     vist["albums"].append(dict(vist["albums"][3]))
     vist["albums"].append({**vist["albums"][3], "id": "72157600999"})
+    vist["albums"].append({"title": "nameless"})
     vist["images"].append({"id": "9", "album_id": "gone", "title": "t", "tags": ""})
     vist["images"].append(dict(vist["images"][-2]))
+    vist["images"].append("no object")
     vist["annotations"].append([{**vist["annotations"][-1][0], "text": ""}])
     vist["annotations"].append([{"text": "somewhere"}])
     count = len(vist["annotations"])
@@ -132,10 +42,12 @@ def test_albums_with_faults_are_left_out(
         "item 3 (72157600102) is left out: it has no title",
         "item 6 (72157600999) is left out: no story tells of its photos",
         "item 7 (72157600103) is left out: the album comes a second time; the first stands",
-        "item 8 (9) is left out: image 15 belongs to the album gone, which the file lacks",
-        "item 9 (1100602) is left out: the image comes a second time; the first stands",
-        f"item 10 (1100601) is left out: annotation {count - 1} has no text",
-        f"item 11 is left out: annotation {count} belongs to no album",
+        "item 8 is left out: album 8 has no id",
+        "item 9 (9) is left out: image 15 belongs to the album gone, which the file lacks",
+        "item 10 (1100602) is left out: the image comes a second time; the first stands",
+        "item 11 is left out: image 17 names no album",
+        f"item 12 (1100601) is left out: annotation {count - 1} has no text",
+        f"item 13 is left out: annotation {count} belongs to no album",
     ]
 
 
@@ -174,6 +86,9 @@ def test_videos_without_narration_are_left_out(
         ("d", {"narration_pass_1": {"narrations": [good, {**good, "timestamp_sec": -1}]}}),
         ("b", {}),
         ("e", None),
+        ("f", {"narration_pass_1": {"narrations": [{**good, "narration_text": "#C C "}]}}),
+        ("g", {"narration_pass_1": {"narrations": [{**good, "timestamp_sec": True}]}}),
+        ("h", {"narration_pass_1": {"narrations": [{**good, "timestamp_sec": 1e300}]}}),
     ]
     members = ",".join(f"{json.dumps(uid)}: {json.dumps(video)}" for uid, video in videos)
     found = read_dataset("EGO4D.fpv", spoil("narration.json", f"{{{members}}}"))
@@ -188,7 +103,78 @@ def test_videos_without_narration_are_left_out(
         "item 5 (d) is left out: narration 2 of narration_pass_1 has no timestamp_sec, in seconds",
         "item 7 (b) is left out: the video comes a second time; the first stands",
         "item 8 (e) is left out: it has no narration",
+        "item 9 (f) is left out: narration 1 of narration_pass_1 has no narration_text",
+        "item 10 (g) is left out: narration 1 of narration_pass_1 has no timestamp_sec, in seconds",
+        "item 11 (h) is left out: narration 1 of narration_pass_1 has no timestamp_sec, in seconds",
     ]
+
+
+def test_both_releases_of_narrations_are_read(
+    read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """all_narrations_redacted.json says of the same videos the same, in an envelope of its own."""
+    first = load_sample("ego4d.json")
+    second = {
+        uid: {
+            "narrations": [
+                {
+                    "time": each["timestamp_sec"],
+                    "text": each["narration_text"],
+                    "_annotation_uid": each["annotation_uid"],
+                }
+                for name in ("narration_pass_2", "narration_pass_1")
+                for each in video.get(name, {}).get("narrations", [])
+            ],
+            "summaries": [{"start_time": 0.0, "end_time": 60.0, "text": "#summary C cooked."}],
+        }
+        for uid, video in first.items()
+    }
+    second["worn"] = {"narrations": [{"time": None, "text": "#C C runs"}, {"time": 1.5}]}
+    envelope = {"version": "2.0", "date": "230101", "videos": second, "annotators": 3}
+    bare = read_dataset("EGO4D.fpv")
+    found = read_dataset("EGO4D.fpv", spoil("all_narrations_redacted.json", envelope))
+    assert found.texts.keys() == bare.texts.keys()
+    for clip, text in bare.texts.items():
+        assert sorted(found.texts[clip].splitlines()) == sorted(text.splitlines())
+    assert [each.split("(")[1] for each in found.left_out] == [
+        "worn) is left out: narration 1 has no time, in seconds",
+        "worn) is left out: narration 2 has no text",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("#C C opens the door", "C opens the door"),
+        ("#c c opens the door\n", "C opens the door"),
+        ("#C opens the door", "C opens the door"),
+        ("#C Cuts the bread", "C Cuts the bread"),
+        ("@c opens the door", "C opens the door"),
+        ("# C C hands #O man X the cup", "C hands man X the cup"),
+        ("#O a woman Y waves at C", "a woman Y waves at C"),
+        ("#C C lifts #unsure with #Unsure", "C lifts something with something"),
+        ("#Summary C cooked", "C cooked"),
+    ],
+)
+def test_marks_of_narrators_become_words(
+    written: str, read: str, read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """Who acts is said in one way, in whatever way a narrator has marked it."""
+    video = {"narrations": [{"time": 3, "text": written}]}
+    path = spoil("all_narrations_redacted.json", {"videos": {"v": video}})
+    assert read_dataset("EGO4D.fpv", path).texts == {"v_clip000000": f"3 s: {read}"}
+
+
+@pytest.mark.parametrize("mark", ["#C", "#C C", "#O", " "])
+def test_marks_alone_say_nothing(
+    mark: str, read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
+) -> None:
+    """A narration of marks alone is left out; the others of the video stand."""
+    narrations = [{"time": 3, "text": mark}, {"time": 4, "text": "#C C sits"}]
+    path = spoil("all.json", {"videos": {"v": {"narrations": narrations}}})
+    found = read_dataset("EGO4D.fpv", path)
+    assert found.left_out == ["item 1 (v) is left out: narration 1 has no text"]
+    assert found.texts == {"v_clip000000": "4 s: C sits"}
 
 
 def test_a_clip_has_frames_up_to_its_last_sentence(read_dataset: Callable[..., Any]) -> None:
@@ -213,8 +199,8 @@ def test_rooms_leave_out_what_has_no_place_or_words(
     records += [{"scene_id": "large", "description": f"chair number {at}."} for at in range(90)]
     found = read_dataset("SceneNavigation.3d", spoil("scanrefer.json", records))
     assert found.left_out == [
-        "item 7 (scene0801_00) is left out: description 1 is empty",
-        "item 8 is left out: description 2 has no scene_id",
+        "item 15 (scene0801_00) is left out: description 1 is empty",
+        "item 16 is left out: description 2 has no scene_id",
     ]
     assert found.texts["large"].count("chair number") == 50
     assert found.texts["large"].partition("Activities and roles:")[2].count("\n- ") == 6
@@ -232,7 +218,7 @@ def test_funqa_leaves_out_incomplete_videos(
     path = spoil("funqa.json", records)
     for name in ("FunQADialogue.funqa", "FunQAMultipleChoice.funqa"):
         found = read_dataset(name, path)
-        assert len(found.texts) == 4
+        assert len(found.texts) == 11
         last = len(records)
         assert [each.split(" is left out: ")[1] for each in found.left_out] == [
             "record 3 has no output",
@@ -243,19 +229,60 @@ def test_funqa_leaves_out_incomplete_videos(
         assert no_reason.removesuffix(".mp4") in found.left_out[-1]
 
 
+@pytest.mark.parametrize(
+    ("instruction", "task"),
+    [
+        ("Find the video's humorous moment.", None),
+        ("Find the videos magic moment.", None),
+        ("Description of the video's creative moment.", "2"),
+        ("Description of the videos magic moment.", "2"),
+        ("Why is the whole video creative.", "3"),
+        ("Please provide a caption for the video.", "4"),
+        ("Please score the video's creativity in [0-20].", None),
+        ("Please score the videos creativity in [0-20].", None),
+    ],
+)
 def test_funqa_tasks_are_known_by_their_instruction(
+    instruction: str,
+    task: str | None,
+    read_dataset: Callable[..., Any],
+    spoil: Callable[[str, Any], Path],
+) -> None:
+    """Records without a task, as MIMIC-IT had them; times and scores are passed over."""
+    last = {"instruction": "Why is the whole video magic.", "visual_input": "b.mp4", "output": "x"}
+    record = {"instruction": instruction, "visual_input": "dir/a.mp4", "output": "y"}
+    found = read_dataset("FunQATranslation.funqa", spoil("plain.json", [record, last]))
+    assert list(found.texts) == [*([f"a_{task}"] if task else []), "b_3"]
+    assert found.left_out == []
+
+
+def test_a_funqa_task_goes_before_the_words_of_its_instruction(
     read_dataset: Callable[..., Any], spoil: Callable[[str, Any], Path]
 ) -> None:
-    """Records without a task, as MIMIC-IT had them, are told apart; times and scores left away."""
+    """Published records put each question in many words; one without a task isn't guessed at."""
     records = [
         {
-            key: value
-            for key, value in record.items()
-            if key in ("instruction", "visual_input", "output")
+            "instruction": words,
+            "visual_input": "H_1.mp4",
+            "output": said,
+            "task": task,
+            "ID": f"t_{n}",
         }
-        for record in load_sample("funqa.json")
+        for n, (words, said, task) in enumerate(
+            [
+                ("Provide a detailed account of the funny moment.", "A cat shakes a cup.", "H2"),
+                ("What makes the entire video funny?", "It can't get its head out.", "H3"),
+                ("Give a suitable description for the video.", "Thirsty", "H4"),
+                ("When does the laughter begin?", "[3, 80]", "H1"),
+            ]
+        )
     ]
-    plain = read_dataset("FunQATranslation.funqa", spoil("plain.json", records))
-    full = read_dataset("FunQATranslation.funqa", SAMPLES / "funqa.json")
-    assert plain.queries == full.queries
-    assert {query_id[-1] for query_id in plain.texts} == {"2", "3", "4"}
+    found = read_dataset("FunQADialogue.funqa", spoil("funqa_train.json", records))
+    assert found.texts == {
+        "H_1": "Description: A cat shakes a cup.\nWhy it surprises: It can't get its head out."
+    }
+    records[2].pop("task")
+    found = read_dataset("FunQADialogue.funqa", spoil("funqa_train.json", records))
+    why = "record 3 has neither a task nor a known instruction"
+    assert found.left_out == [f"item 1 (H_1) is left out: {why}"]
+    assert list(found.texts) == ["H_1"]

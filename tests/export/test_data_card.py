@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from huggingface_hub import DatasetCard
 
+from syphus.core.records import Stage
 from syphus.export.data_card import Part, data_card
 from tests.pipeline.finished_run import FACTS
 
@@ -18,9 +20,11 @@ PARTS = {
 }
 
 
-def make_card(licence: str = "cc-by-4.0", **facts: Any) -> tuple[dict[str, Any], str]:
+def make_card(
+    licence: str = "cc-by-4.0", models: Mapping[Stage, list[str]] | None = None, **facts: Any
+) -> tuple[dict[str, Any], str]:
     """The head and the text of a card."""
-    text = data_card({**FACTS, **facts}, parts=PARTS, licence=licence)
+    text = data_card({**FACTS, **facts}, parts=PARTS, models=models or {}, licence=licence)
     card = DatasetCard(text, ignore_metadata_errors=False)
     return card.data.to_dict(), card.text
 
@@ -90,9 +94,25 @@ def test_a_judge_is_no_author() -> None:
     assert "judge" not in make_card()[1]
 
 
+def test_who_wrote_and_who_translated() -> None:
+    """All whose replies are there, not whom the last sitting would have asked."""
+    _, body = make_card(models={"generate": ["a", "b"], "translate": ["c`"]}, model="z")
+    assert "\n- model: `a`, `b`\n- translated by: `c'`\n" in body
+    assert "`z`" not in body
+    assert "gpt-x" not in body
+
+
+def test_a_part_is_not_taken_for_the_whole() -> None:
+    """The card of a run that was stopped says so, and how much of it there is."""
+    counts = {**FACTS["counts"], "total": 1_200}
+    _, body = make_card(state="stopped", stopped_by="the budget", counts=counts)
+    assert "this is a part; 1,191 annotations weren't asked about yet" in body
+    assert "not finished" not in make_card()[1]
+
+
 def test_facts_of_an_older_run() -> None:
     """What `run.json` may lack isn't missed."""
     facts = {key: value for key, value in FACTS.items() if key not in {"syphus", "deployments"}}
-    text = data_card(facts, parts=PARTS, licence="unknown")
+    text = data_card(facts, parts=PARTS, models={}, licence="unknown")
     assert "- model: `gpt-x`\n" in text
     assert "None" not in text

@@ -103,3 +103,21 @@ def test_a_query_alone_relates_its_own_pairs(tmp_path: Path) -> None:
     """All others of the reply."""
     facts = lay_out(tmp_path, [(("a",), 3), (("b",), 1)])
     assert related(EachAlone(), tmp_path, facts) == {1: [2, 3], 2: [1, 3], 3: [1, 2], 4: []}
+
+
+@pytest.mark.parametrize("queries", [1, 40])
+def test_a_long_source_has_no_square_of_ids(tmp_path: Path, queries: int) -> None:
+    """Of 10,000 pairs on one clip each names its hundred nearest, however many queries asked."""
+    pairs = 10_000
+    facts = lay_out(tmp_path, [(("clip",), pairs // queries)] * queries)
+    strategy: Relations = EachAlone()
+    if queries > 1:
+        valid = tmp_path / "valid_output.json"
+        strategy = SameSource(valid, facts, ByImages(facts()))
+    found = related(strategy, tmp_path, facts)
+    assert {len(others) for others in found.values()} == {MOST_RELATED}
+    assert found[1] == list(range(2, MOST_RELATED + 2))
+    middle, half = pairs // 2, MOST_RELATED // 2
+    near = range(middle - half, middle + half + 1)
+    assert found[middle] == [at for at in near if at != middle]
+    assert found[pairs] == list(range(pairs - MOST_RELATED, pairs))

@@ -95,12 +95,15 @@ def test_a_file_in_another_layout(tmp_path: Path, clips: ClipFrames) -> None:
 
 def test_all_languages_of_a_run_are_found(tmp_path: Path) -> None:
     """A folder stands for its instruction files; one without any is wrong input."""
+    with pytest.raises(AnnotationError, match="has no file of instructions"):
+        find_instructions(tmp_path)
     for name in ("DC_instructions.json", "DC_instructions_zh.json", "DC_train.json"):
         (tmp_path / name).touch()
-    found = [path.name for path in find_instructions(tmp_path, "DC")]
+    found = [path.name for path in find_instructions(tmp_path)]
     assert found == ["DC_instructions.json", "DC_instructions_zh.json"]
-    with pytest.raises(AnnotationError, match="LA_instructions"):
-        find_instructions(tmp_path, "LA")
+    assert find_instructions(tmp_path / "DC_train.json") == [tmp_path / "DC_train.json"]
+    with pytest.raises(AnnotationError, match="isn't there"):
+        find_instructions(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(

@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pandas as pd
 import pytest
-from openai.types.chat import ChatCompletionMessageParam
 from pyarrow import parquet
-from pydantic import TypeAdapter
 
+from syphus.core.records import Pair
 from syphus.pipeline.exporting import Format, export_run
-from tests.pipeline.finished_run import SHORT, make_pairs, make_run, source
+from tests.pipeline.finished_run import SHORT, make_pairs, make_run, name_of, source
+from tests.pipeline.format_readers import (
+    BY_DATASETS,
+    BY_OTHERS,
+    FORMATS,
+    Reader,
+    Rows,
+    assert_equal,
+    load_by_datasets,
+    read_streaming,
+    run_python,
+)
 
-FORMATS: tuple[Format, ...] = ("mimicit", "jsonl", "parquet", "llava", "sharegpt", "chatml", "hf")
-Rows: TypeAlias = Iterator[dict[str, Any]]
 LANGUAGES = ("en", "de")
 MANY = {"en": 80_000, "de": 20_000}
 MOST_MIB = 64.0
-WITH_DATASETS = """
-import json, socket, sys
-
-def refuse(*_, **__):
-    raise RuntimeError("this needs a network")
-
-socket.getaddrinfo = socket.socket.connect = refuse
-from datasets import load_dataset
-
-folder, written, streaming, *names = sys.argv[1:]
-with open(written, "w", encoding="utf-8") as file:
-    for name in names:
-        chosen = () if name == "none" else (name,)
-        found = load_dataset(folder, *chosen, streaming=streaming == "y")
-        assert list(found) == ["train"], found
-        for batch in found["train"].iter(1000):
-            for values in zip(*batch.values(), strict=True):
-                print(json.dumps(dict(zip(batch, values, strict=True))), file=file)
-"""
+PAIR: dict[str, Any] = {"query_id": "", "instruction": "An album?", "answer": "It is."}
 WATCHED = """
 import re, sys
 from pathlib import Path
@@ -62,104 +48,26 @@ print((peak() - before) / 1024)
 """
 
 
-def run_python(code: str, *arguments: object, **env: str) -> str:
-    """What a Python of its own prints; it warns of nothing."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "gnoring" not in done.stderr
-    assert "arning" not in done.stderr
-    return done.stdout
+def by_datasets(read: Callable[..., Rows]) -> Reader:
+    """A reader of one folder."""
+    return lambda folder, _short, _languages: read(folder)
 
 
-def load_by_datasets(folder: Path, *names: str, streaming: bool = False) -> Rows:
-    """The rows of configurations, by a process without network whose cache has an odd name."""
-    home = folder.parent / "a cache, größer als [nötig]"
-    written = folder.parent / "rows.jsonl"
-    env = {"HF_HOME": str(home), "HOME": str(home / "no home")}
-    run_python(WITH_DATASETS, folder, written, "y" if streaming else "n", *names, **env)
-    with written.open("rb") as lines:
-        yield from map(json.loads, lines)
+READERS: list[tuple[Format, str, Reader]] = [
+    *((form, "by others", read) for form, read in BY_OTHERS.items()),
+    *((form, "by datasets", by_datasets(read)) for form, read in BY_DATASETS.items()),
+    ("hf", "by datasets, streaming", read_streaming),
+]
+by_each_reader = pytest.mark.parametrize(
+    ("form", "read"),
+    [(form, read) for form, _, read in READERS],
+    ids=[f"{form} {how}" for form, how, _ in READERS],
+)
 
 
-def read_mimicit(folder: Path) -> Rows:
-    """As Otter does: each id of the train file is looked up in the instructions."""
-    for language in LANGUAGES:
-        code = "" if language == "en" else f"_{language}"
-        data = json.loads((folder / f"{SHORT}_instructions{code}.json").read_bytes())["data"]
-        train = json.loads((folder / f"{SHORT}_train{code}.json").read_bytes())
-        for name, related in train.items():
-            assert all(each in data for each in related)
-            assert data[name]["rel_ins_ids"] == related
-            yield {"id": name, "language": language, **data[name]}
-
-
-def read_jsonl(folder: Path) -> Rows:
-    """By pandas, a thousand lines at a time."""
-    with pd.read_json(folder / f"{SHORT}.jsonl", lines=True, chunksize=1000, dtype=False) as frames:
-        for frame in frames:
-            yield from frame.to_dict("records")
-
-
-def read_parquet(folder: Path) -> Rows:
-    """By pyarrow, a row group at a time."""
-    for batch in parquet.ParquetFile(folder / f"{SHORT}.parquet").iter_batches():
-        yield from batch.to_pylist()
-
-
-def read_talk(folder: Path, kind: str) -> Rows:
-    """LLaVA and ShareGPT: JSON that is loaded whole."""
-    for language in LANGUAGES:
-        code = "" if language == "en" else f"_{language}"
-        for entry in json.loads((folder / f"{SHORT}_{kind}{code}.json").read_bytes()):
-            human, gpt = entry["conversations"]
-            assert (human["from"], gpt["from"]) == ("human", "gpt")
-            images = entry.get("images" if kind == "sharegpt" else "image", [])
-            images = [images] if isinstance(images, str) else images
-            head = "<image>\n" * len(images)
-            assert human["value"].startswith(head)
-            yield {
-                "id": entry["id"],
-                "language": language,
-                "instruction": human["value"].removeprefix(head),
-                "answer": gpt["value"],
-                "image_ids": images,
-            }
-
-
-def read_chatml(folder: Path) -> Rows:
-    """JSON lines whose messages are those of the OpenAI package."""
-    messages = TypeAdapter(list[ChatCompletionMessageParam])
-    for language in LANGUAGES:
-        code = "" if language == "en" else f"_{language}"
-        with (folder / f"{SHORT}_chatml{code}.jsonl").open("rb") as lines:
-            for line in lines:
-                entry = json.loads(line)
-                assert list(entry) == ["messages"]
-                user, assistant = entry["messages"]
-                messages.validate_python(entry["messages"])
-                assert (user["role"], assistant["role"]) == ("user", "assistant")
-                yield {
-                    "language": language,
-                    "instruction": user["content"],
-                    "answer": assistant["content"],
-                }
-
-
-READERS: dict[Format, Callable[[Path], Rows]] = {
-    "mimicit": read_mimicit,
-    "jsonl": read_jsonl,
-    "parquet": read_parquet,
-    "llava": lambda folder: read_talk(folder, "llava"),
-    "sharegpt": lambda folder: read_talk(folder, "sharegpt"),
-    "chatml": read_chatml,
-    "hf": lambda folder: load_by_datasets(folder, "none"),
-}
+def rows_of(run: Path) -> list[dict[str, Any]]:
+    """What the run's files hold; each pair begins a conversation."""
+    return [{**row, "begins": True} for row in source(run, LANGUAGES)]
 
 
 @dataclass(frozen=True)
@@ -178,7 +86,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
     few = make_run(root / "few", {code: make_pairs(500, code) for code in LANGUAGES})
     run = make_run(root / "many", {code: make_pairs(MANY[code], code) for code in LANGUAGES})
     growth = float(run_python(WATCHED, few, run, *FORMATS))
-    return Many(run, source(run, LANGUAGES), growth)
+    return Many(run, rows_of(run), growth)
 
 
 @pytest.mark.large
@@ -190,12 +98,46 @@ def test_memory_does_not_grow_with_the_pairs(many: Many) -> None:
 
 @pytest.mark.large
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("form", FORMATS)
-def test_a_hundred_thousand_pairs_are_read_back(many: Many, form: Format) -> None:
-    """Row for row what the run's files hold, in their order, as far as the format has the field."""
-    read = READERS[form](many.run.with_name(f"many_{form}"))
-    for found, wanted in zip(read, many.rows, strict=True):
-        assert found == {name: wanted[name] for name in found}
+@by_each_reader
+def test_a_hundred_thousand_pairs_are_read_back(many: Many, form: Format, read: Reader) -> None:
+    """Row for row what the run's files hold, each a conversation of its own."""
+    assert_equal(read(many.run.with_name(f"many_{form}"), SHORT, LANGUAGES), many.rows)
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of few odd pairs, one of which names 50,000 others, in every format."""
+    others = 50_000
+    made = [
+        ("\u202b\u0647\u0644 <\u0642>\u061f\u202c", "\u200f.", ("a b/c\\d", "../e", 'f"\n'), ()),
+        ("\x00\x00", "\x85\u2028\u2029\ufeff\x1f", (), ()),
+        ("An album?", "It is.", tuple(f"{SHORT}_IMG {at}/{at}" for at in range(5_000)), ()),
+        (" \n", "0", ("1",), (name_of(1),)),
+        ("A long video?", "It is.", ("v",), tuple(name_of(at) for at in range(6, others + 6))),
+    ]
+    pairs = [
+        Pair(
+            id=name_of(number),
+            query_id="",
+            instruction=instruction,
+            answer=answer,
+            image_ids=images,
+            related_ids=related,
+        )
+        for number, (instruction, answer, images, related) in enumerate(made, 1)
+    ]
+    rest = [replace(pairs[-1], id=name_of(at), related_ids=()) for at in range(6, others + 6)]
+    run = make_run(tmp_path_factory.mktemp("odd") / "run", {"en": pairs + rest, "de": pairs[:1]})
+    for form in FORMATS:
+        export_run(run, form)
+    return run
+
+
+@pytest.mark.large
+@by_each_reader
+def test_odd_pairs_are_read_back(odd: Path, form: Format, read: Reader) -> None:
+    """Control characters, right-to-left marks, ids like paths, albums, and very long lists."""
+    assert_equal(read(odd.with_name(f"run_{form}"), SHORT, LANGUAGES), rows_of(odd))
 
 
 @pytest.fixture
@@ -228,11 +170,23 @@ def test_the_parquet_file_has_a_typed_schema(run: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("field", ["image_ids", "related_ids"])
+def test_long_lists_of_ids_end_a_row_group(tmp_path: Path, field: str) -> None:
+    """A group is held in memory, so albums of thousands of images count as their texts do."""
+    ids = tuple(f"{SHORT}_IMG_{at:09d}" for at in range(5_000))
+    pairs = [Pair(**{**PAIR, "id": name_of(at), field: ids}) for at in range(300)]
+    run = make_run(tmp_path / "run", {"en": pairs})
+    file = parquet.ParquetFile(export_run(run, "parquet").folder / f"{SHORT}.parquet")
+    groups = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
+    assert sum(groups) == len(pairs)
+    assert max(groups) * len(ids) * len(ids[0]) < 10_000_000
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 def test_datasets_loads_all_languages_or_one(run: Path, *, streaming: bool) -> None:
     """Without a name all of them, by its code one, whole or as a stream."""
     folder = export_run(run, "hf").folder
-    found = list(load_by_datasets(folder, "none", "de", "en", streaming=streaming))
+    found = list(load_by_datasets(folder, names=(None, "de", "en"), streaming=streaming))
     assert found == source(run, ("en", "de", "de", "en"))
 
 
@@ -242,14 +196,4 @@ def test_datasets_takes_no_older_export_from_its_cache(tmp_path: Path) -> None:
         pairs = [replace(pair, answer=word) for pair in make_pairs(3)]
         run = make_run(tmp_path / word / "run", {"en": pairs})
         folder = export_run(run, "hf", folder=tmp_path / "same").folder
-        assert [row["answer"] for row in load_by_datasets(folder, "none")] == [word] * 3
-
-
-def test_datasets_loads_conversations(run: Path) -> None:
-    """ShareGPT's entries make a table: each has the same fields of the same types."""
-    folder = export_run(run, "sharegpt").folder
-    (folder / ".syphus_export").unlink()
-    (folder / f"{SHORT}_sharegpt_de.json").unlink()
-    found = list(load_by_datasets(folder, "none"))
-    assert found == json.loads((folder / f"{SHORT}_sharegpt.json").read_bytes())
-    assert {type(each["images"]) for each in found} == {list}
+        assert [row["answer"] for row in load_by_datasets(folder)] == [word] * 3

@@ -142,7 +142,6 @@ def test_the_licence_stands_in_the_card(run: Path) -> None:
 @pytest.mark.parametrize(
     ("facts", "word"),
     [
-        ({"state": "stopped", "stopped_by": "the budget is used up"}, "the budget is used up"),
         ({"state": "running"}, "killed"),
         ({"short": None}, "short"),
         ({"short": "../../x"}, "short"),
@@ -150,12 +149,24 @@ def test_the_licence_stands_in_the_card(run: Path) -> None:
         ({"counts": {}}, "counts"),
     ],
 )
-def test_a_run_that_is_not_finished_or_not_ours(run: Path, facts: Any, word: str) -> None:
-    """One line says why, and how a run that stopped goes on."""
+def test_a_run_that_was_killed_or_is_not_ours(run: Path, facts: Any, word: str) -> None:
+    """One line says why, and how a run that was killed goes on."""
     write_run_file(run, {**FACTS, "languages": ["de"], **facts})
     line = refuse(run)
     assert word in line
     assert ("same command" in line) == ("state" in facts)
+
+
+def test_a_run_that_was_stopped(run: Path) -> None:
+    """What it has is written, with the reason and how many queries it lacks."""
+    facts = {**FACTS, "languages": ["de"], "state": "stopped", "stopped_by": "no money"}
+    write_run_file(run, facts | {"counts": FACTS["counts"] | {"total": None, "read": 12}})
+    for form in FORMATS:
+        done = export_run(run, form)
+        assert done.pairs == {"en": 20, "de": 20}
+        assert (done.stopped, done.unanswered) == ("no money", 3)
+    write_run_file(run, {**FACTS, "languages": ["de"]})
+    assert export_run(run, "jsonl").stopped is None
 
 
 def test_a_run_that_goes_on(run: Path) -> None:

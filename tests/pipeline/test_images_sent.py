@@ -142,11 +142,14 @@ def test_the_journal_has_the_hash_and_not_the_bytes(
     """A line names BLAKE2b of what was sent; nothing of the image is in the run's folder."""
     import hashlib  # noqa: PLC0415 - only here
 
-    job.run(album({"a": [picture(tmp_path / "a.jpg")]}))
+    path = picture(tmp_path / "a.jpg")
+    job.run(album({"a": [path]}))
     (sent,) = seen.images()
-    digest = hashlib.blake2b(sent, digest_size=16).hexdigest()
+    digest, name = (
+        hashlib.blake2b(content, digest_size=16).hexdigest() for content in (sent, bytes(path))
+    )
     (line,) = [x for x in job.journal.read_bytes().splitlines() if b'"kind":"reply"' in x]
-    assert orjson.loads(line)["images"] == [[digest, len(sent), 640, 480, 738]]
+    assert orjson.loads(line)["images"] == [[digest, len(sent), 640, 480, 738, name]]
     part = base64.b64encode(sent)[200:240]
     for file in job.folder.rglob("*"):
         assert not file.is_file() or part not in file.read_bytes()
@@ -181,23 +184,29 @@ def test_a_query_whose_image_cannot_be_sent_fails_and_the_rest_goes_on(
         "text": [tmp_path / "text.jpg"],
         "folder": [tmp_path],
         "nul": ["a\0b"],
+        "long": ["data:image/jpeg;base64," + "A" * 5000],
+        "home": ["~nobody-of-that-name/a.jpg"],
+        "nameless": [""],
+        "huge": [b"P6 20000 20000 255\n"],
         "bytes": [b""],
         "address": ["http://127.0.0.1/x.jpg?key=1"],
     }
     sitting = job.run(album(images))
-    assert sitting.counts == (1, 0, 7)
+    assert sitting.counts == (1, 0, 11)
     assert sitting.outcome.exit_status == 4
     assert [content[0]["text"] for content in seen.contents] == ["Look. good"]
     found = {one["id"]: one["error_message"] for one in job.read("error_messages.json")}
     assert set(found) == set(images) - {"good"}
     assert all("\n" not in text for text in found.values())
     assert "none.jpg is no file" in found["missing"]
+    assert found["nameless"] == "an image without a name is no file"
+    assert "image 1 (bytes) has too many pixels; at most 89478485" in found["huge"]
     assert "--fetch_images" in found["address"]
     assert "key=1" not in found["address"]
-    assert "7 queries are not asked" in sitting.said
+    assert "11 queries are not asked" in sitting.said
     picture(tmp_path / "none.jpg", seed=5)
     mended = job.run(album(images))
-    assert (mended.requests, mended.counts) == (1, (2, 0, 6))
+    assert (mended.requests, mended.counts) == (1, (2, 0, 10))
 
 
 def test_an_image_that_changes_after_it_was_hashed_is_not_sent(
@@ -280,6 +289,24 @@ def test_a_preview_tells_how_many_images_and_how_large(
     assert found.queries == 3
     assert found.messages[1]["content"][1]["image_url"]["url"].startswith("image:b2:")
     assert job.server.log.requests == 0
+
+
+def test_a_preview_names_the_first_broken_images_only(job: Job, album: Any, tmp_path: Path) -> None:
+    """Their heads are whole, so each shows when it is decoded; no list grows with the data set."""
+    whole = picture(tmp_path / "a.jpg").read_bytes()
+    found = job.syphus(album({f"q{n}": [whole[:-900]] for n in range(30)})).preview()
+    assert found.images.count == 30
+    assert len(found.images.problems) == 20
+
+
+def test_the_dearest_of_several_models_counts(job: Job, album: Any, tmp_path: Path) -> None:
+    """Any deployment may get the request, so limits and budget hold for each."""
+    config = tmp_path / "several.toml"
+    one = f'[[deployments]]\nbase_url = "{job.server.base_url}"\nmodel = "%s"\n'
+    config.write_text(one % "gpt-4o" + one % "gpt-4o-mini")
+    data = album({"a": [picture(tmp_path / "a.jpg")]})
+    run = Syphus(dataset=data, output_dir=tmp_path / "o", config=config, languages="none")
+    assert run.preview().images.tokens == 2833 + 2 * 5667
 
 
 def test_the_embedded_model_is_not_shown_images(album: Any, tmp_path: Path) -> None:

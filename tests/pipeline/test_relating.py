@@ -9,7 +9,7 @@ import pytest
 
 from syphus.core.errors import PluginError, SettingsError
 from syphus.core.records import Query, RelatedBy
-from syphus.export import neighbours
+from syphus.export import minilm, neighbours
 from syphus.plugins import construct
 
 
@@ -64,9 +64,18 @@ def test_neighbours_by_text_stand_in_the_files(
     job: Any, photos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pairs of other queries, known by their texts alone."""
-    monkeypatch.setattr(neighbours, "require_model", lambda: None)
+
+    class Indifferent:
+        """To whom all texts are alike."""
+
+        identity = bytes(32)
+        width = 1
+
+        def embed(self, _: str) -> list[float]:
+            return [1.0]
+
     monkeypatch.setattr("syphus.pipeline.plan.require_model", lambda: None)
-    monkeypatch.setattr(neighbours, "load_model", lambda: lambda texts: [[1.0]] * len(texts))
+    monkeypatch.setattr(neighbours, "MiniLM", Indifferent)
     train = relate(job, photos(2), "nearest_text")
     assert train == dict.fromkeys(ids(1, 2, 3), ids(4, 5, 6)) | dict.fromkeys(
         ids(4, 5, 6), ids(1, 2, 3)
@@ -78,7 +87,7 @@ def test_a_missing_model_is_said_before_anything_is_asked(
     job: Any, photos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not after the replies have been paid for."""
-    monkeypatch.setattr(neighbours, "find_spec", lambda _: None)
+    monkeypatch.setattr(minilm, "find_spec", lambda _: None)
     dataset = photos(2)
     dataset.relations = "nearest_text"
     with pytest.raises(SettingsError, match=r"syphus-engine\[neighbours\]"):

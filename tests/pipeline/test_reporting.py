@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from syphus.core.errors import AnnotationError, JournalInUse, SettingsError
-from syphus.core.records import Pair
+from syphus.core.records import Pair, Reply, Request, RequestShape, Sampling, Usage
+from syphus.journal.format import encode_reply
 from syphus.journal.lock import run_lock
 from syphus.pipeline.reporting import report_run
+from syphus.report.svg import Sector, sunburst
 from tests.pipeline.finished_run import FACTS, make_pairs, make_run
 
 EVIL = '<script src="http://evil.example/x.js">alert(1)</script><img src=//evil.example/y.png>'
@@ -96,6 +99,27 @@ def test_what_a_page_shows(tmp_path: Path) -> None:
         assert part in page.text, part
 
 
+def test_pictures_have_their_colours_without_a_style_sheet(tmp_path: Path) -> None:
+    """Whatever prints or copies a picture finds them in it; words and lines only turn light."""
+    content = report_run(make_run(tmp_path / "run")).path.read_text(encoding="utf-8")
+    shapes = re.findall(r"<(rect|path|line|svg)\b([^>]*)>", content)
+    assert {name for name, _ in shapes} == {"rect", "path", "line", "svg"}
+    for name, attributes in shapes:
+        if 'class="bar"' not in attributes:
+            assert re.search(r'(?:stroke|fill)="#[0-9a-f]{3,6}"', attributes), (name, attributes)
+    assert "prefers-color-scheme:dark" in content
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 13, 20, 25])
+def test_neighbours_in_a_ring_differ(count: int) -> None:
+    """Also where the ring closes."""
+    sectors = [Sector(name=f"v{at}", count=1, parts=(("n", 1),)) for at in range(count)]
+    picture = sunburst(sectors, title="Ring")
+    colours = re.findall(r'fill="(#[0-9a-f]{6})" fill-opacity="0.85"', picture)
+    assert len(colours) == count
+    assert count == 1 or all(a != b for a, b in itertools.pairwise([*colours, colours[0]]))
+
+
 def test_the_pairs_that_are_told(tmp_path: Path) -> None:
     """How many each language has, and a report beside the run's folder."""
     done = report_run(make_run(tmp_path / "run"))
@@ -158,6 +182,42 @@ def test_a_run_that_was_killed_before_its_files(tmp_path: Path) -> None:
     for path in run.glob("*_*.json"):
         path.unlink()
     assert "9 queries read" in page_of(run).text
+
+
+def test_a_killed_run_has_the_counts_of_its_journal(tmp_path: Path) -> None:
+    """What came after its file was last written counts: replies, tokens and dollars."""
+    counts = {**FACTS["counts"], "read": 0, "valid": 0, "invalid": 0, "failed": 0, "pairs": 0}
+    run = make_run(tmp_path / "run", {}, state="running", counts={**counts, "prompt_tokens": 0})
+    shape = RequestShape(model="m", sampling=Sampling())
+    lines = [
+        encode_reply(
+            Request(
+                key=f"{number:032x}",
+                identity="",
+                query_id=f"q{number}",
+                stage="generate",
+                shape=shape,
+                messages=b"[]",
+                prompt_tokens=1,
+            ),
+            Reply(
+                text="Q",
+                finish_reason="stop",
+                usage=Usage(prompt_tokens=1_000, completion_tokens=10),
+                latency=0.1,
+                deployment="a",
+                attempt=1,
+                cost=0.25,
+            ),
+            time=0,
+        )
+        for number in range(4)
+    ]
+    (run / "journal/generate.jsonl").write_bytes(b"".join(lines) + lines[0][:50])
+    text = page_of(run).text
+    for part in ("4 queries read of 9", "answered, not judged yet", "4,000", "$1.0000"):
+        assert part in text, part
+    assert (run / "journal/generate.jsonl").stat().st_size == sum(map(len, lines)) + 50
 
 
 def test_a_run_of_free_text(tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ def test_nothing_left_is_said_with_the_first_reason(*, lazy: bool) -> None:
     """Where every item is left out, there is nothing to run, and the line says why."""
     items = [{"id": f"v{number}", "skip": "no caption"} for number in range(3)]
     source = QuerySource(Given((lambda: iter(items)) if lazy else items))
-    said = r"no query is left: item 1 \(v0\) is left out: no caption; 3 items are left out in all"
+    said = r"no query is left: item 1 \(v0\) is left out: no caption; left out in all: 3"
     with pytest.raises(PluginError, match=said):
         source.check_ahead(10)
     with pytest.raises(PluginError, match=said):

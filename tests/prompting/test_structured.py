@@ -158,3 +158,26 @@ def test_equal_models_give_equal_bytes() -> None:
     """It is part of a request's identity, so it must not change from run to run."""
     assert response_format(Reply) == response_format(Reply)
     assert response_format(Pair) != response_format(Box)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_texts_are_bounded_where_that_is_wanted(model: type[BaseModel]) -> None:
+    """Free texts get the bound and choices don't; who doesn't ask for a bound sends none."""
+    sent = json.loads(response_format(model, longest=200))["json_schema"]["schema"]
+    texts = [each for each in schemas(sent) if each.get("type") == "string"]
+    for each in texts:
+        assert each.get("maxLength") == (None if each.keys() & {"enum", "const"} else 200)
+    assert not any("maxLength" in each for each in schemas(asked(model)["schema"]))
+
+
+def test_a_bound_of_the_model_stands() -> None:
+    """A plugin that says how long its texts are knows better."""
+
+    class Short(BaseModel):
+        title: str = Field(max_length=7)
+        text: str
+
+    properties = json.loads(response_format(Short, longest=200))["json_schema"]["schema"][
+        "properties"
+    ]
+    assert [each["maxLength"] for each in properties.values()] == [7, 200]

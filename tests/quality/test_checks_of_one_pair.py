@@ -284,6 +284,8 @@ def test_names_and_signs_are_no_other_language(text: str) -> None:
         ("The van shows 555-123-4567.", "a telephone number"),
         ("Her number is 078-05-1120.", "a social security number"),
         ("The card reads 4111 1111 1111 1111.", "a payment card's number"),
+        ("The card reads 4111 1111 1111 1111 12/29.", "a payment card's number"),
+        ("The card reads 4111 1111 1111 1111 737.", "a payment card's number"),
         ("Pay to DE89 3704 0044 0532 0130 00.", "a bank account's number"),
     ],
 )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from pathlib import Path
+from typing import IO
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from syphus.core.durable import json_list
+from syphus.core.errors import StoppedEarly
 from syphus.export.instructions import read_instructions
 from syphus.validation.check import check_set
-from syphus.validation.findings import Findings
+from syphus.validation.findings import Findings, Kind
 from syphus.validation.fixing import MENDED, Dropped, fix_set
 from syphus.validation.kinds import file_sets
 from tests.validation.conftest import Album, check, kinds, make_album, pair_id
@@ -57,6 +63,67 @@ def test_the_file_as_it_was_is_kept(album: Album) -> None:
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert [each.name for each in album.folder.glob("*.bak")] == ["DC_train.json.bak"]
     assert not list(album.folder.glob(".*"))
+
+
+def test_a_train_file_of_a_language_is_fixed(album: Album) -> None:
+    """By what its language has."""
+    album.files["DC_train_zh.json"] = json.loads(json.dumps(album.files["DC_train.json"]))
+    del album.data("DC_instructions_zh.json")[pair_id(1)]
+    album.write()
+    assert fix(album.folder) == {
+        "DC_instructions_zh.json": {"related ids": 2},
+        "DC_train_zh.json": {"ids to train on": 1, "related ids": 2},
+    }
+    assert kinds(check(album.folder)) == {Kind.LACKING}
+
+
+def test_without_english_no_translation_is_dropped(album: Album) -> None:
+    """Each of two languages may lack what the other has, as after a run that only translates."""
+    album.files["DC_instructions_ja.json"] = json.loads(
+        json.dumps(album.files.pop("DC_instructions.json"))
+    )
+    for language, number in (("ja", 1), ("zh", 4)):
+        data = album.data(f"DC_instructions_{language}.json")
+        for name in data.pop(pair_id(number))["rel_ins_ids"]:
+            data[name]["rel_ins_ids"].remove(pair_id(number))
+    del album.files["DC_train.json"]
+    album.write()
+    found = check(album.folder)
+    assert found.by_kind() == {Kind.LACKING: 2}
+    assert [line.split(": ")[1] for line in found.lines()] == [pair_id(4), pair_id(1)]
+    assert fix(album.folder) == {}
+    with json_list(album.folder / "translation_errors.json") as errors:
+        errors.add({"id": pair_id(1), "language": "ja", "text": "", "error_message": "e"})
+        errors.add({"id": pair_id(4), "language": "zh", "text": "", "error_message": "e"})
+    assert kinds(check(album.folder)) == set()
+
+
+def test_without_links_the_original_is_copied(
+    album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, or not at all: half a copy would be taken for the original by the next fix."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    album.files["DC_train.json"]["DC_INS_66666"] = []
+    album.write()
+    original = (album.folder / "DC_train.json").read_bytes()
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    with monkeypatch.context() as patch:
+
+        def half(source: IO[bytes], target: IO[bytes]) -> None:
+            target.write(source.read(9))
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(shutil, "copyfileobj", half)
+        with pytest.raises(StoppedEarly, match=r"DC_train.json can't be fixed .* No space left"):
+            fix(album.folder)
+    assert {each.name for each in album.folder.iterdir()} == album.files.keys()
+    assert (album.folder / "DC_train.json").read_bytes() == original
+    fix(album.folder)
+    assert (album.folder / "DC_train.json.bak").read_bytes() == original
+    assert kinds(check(album.folder)) == set()
 
 
 def test_all_else_stays_as_it_is(album: Album) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from syphus.core.durable import json_list
 from syphus.core.errors import AnnotationError
-from syphus.validation.findings import MOST_SHOWN, Kind
+from syphus.validation.check import check_set
+from syphus.validation.findings import MOST_SHOWN, Findings, Kind
 from syphus.validation.kinds import file_sets
 from tests.validation.conftest import Album, check, entry, kinds, make_album, pair_id
 
@@ -119,7 +122,7 @@ def test_a_place_without_such_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match="no such file"):
         file_sets([tmp_path / "nowhere"])
     (tmp_path / "notes.json").write_text("{}")
-    with pytest.raises(AnnotationError, match="no file of MIMIC-IT"):
+    with pytest.raises(AnnotationError, match=f"^{tmp_path}: no file of MIMIC-IT is there"):
         file_sets([tmp_path])
 
 
@@ -151,3 +154,71 @@ def test_a_list_of_sums_is_read_as_both_programs_write_it(album: Album) -> None:
     lines = list(album.check().lines())
     assert [("line 5" in lines[0]), ("line 6" in lines[1])] == [True, True]
     assert "No such file" in lines[0]
+
+
+def test_a_train_file_may_be_of_a_language(album: Album) -> None:
+    """As an export has them: it is held against the instructions of its language."""
+    album.files["DC_train_zh.json"] = json.loads(json.dumps(album.files["DC_train.json"]))
+    assert kinds(album.check()) == set()
+    del album.data("DC_instructions_zh.json")[pair_id(1)]
+    for name in (pair_id(2), pair_id(3)):
+        album.data("DC_instructions_zh.json")[name]["rel_ins_ids"].remove(pair_id(1))
+    assert album.check().by_kind() == {Kind.LACKING: 1, Kind.RELATED: 3}
+
+
+def test_a_train_file_of_no_language(album: Album) -> None:
+    """A word behind `train` that is no language of the set is a part of the name."""
+    album.files["DC_train_old.json"] = {"DC_INS_77777": []}
+    album.write()
+    (files,) = file_sets([album.folder])
+    lines = check_set(files, Findings()).lines
+    assert any("DC_train_old.json: ids unchecked, its instructions are not" in at for at in lines)
+    assert kinds(check(album.folder)) == set()
+
+
+def test_a_compressed_file_is_told(album: Album) -> None:
+    """Left alone beside others; alone, or under a name of MIMIC-IT's, it can't be checked."""
+    album.write()
+    packed = album.folder / "DC_instructions_ja.json.gz"
+    packed.write_bytes(gzip.compress(b"{}"))
+    for places in ([album.folder], [album.folder / "DC_instructions.json", packed]):
+        (files,) = file_sets(places)
+        assert f"{packed}: left alone, compressed: unpack it to have it checked" in (
+            check_set(files, Findings()).lines
+        )
+    with pytest.raises(AnnotationError, match=r"json\.gz is compressed: unpack it first"):
+        file_sets([packed])
+    renamed = packed.rename(packed.with_suffix(""))
+    lines = list(check(renamed).lines())
+    assert lines == [f"{renamed}: byte 0: it is compressed: unpack it first"]
+
+
+def test_two_releases_are_not_compared_as_languages(tmp_path: Path) -> None:
+    """Of files that are named singly, what one lacks would be dropped from the other."""
+    for name in ("old", "new"):
+        make_album(tmp_path / name).write()
+    places = [tmp_path / name / "DC_instructions.json" for name in ("old", "new")]
+    with pytest.raises(AnnotationError, match=r"old/.* and .*new/.* check them singly"):
+        file_sets(places)
+    assert kinds(check(places[0], places[0])) == set()
+
+
+@pytest.mark.parametrize("name", ["DC_instructions_zh.json", "DC.json", "DC_train.json", "MD5SUMS"])
+def test_what_can_not_be_opened_is_a_finding(
+    album: Album, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other files are checked all the same."""
+    album.files["MD5SUMS"] = ""
+    album.data()[pair_id(4)]["answer"] = ""
+    album.write()
+    opened = Path.open
+
+    def refuse(self: Path, *arguments: Any, **more: Any) -> Any:
+        if self.name == name:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *arguments, **more)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    found = check(album.folder)
+    assert found.by_kind() == {Kind.UNREADABLE: 1, Kind.SHAPE: 1}
+    assert any("Permission denied" in line for line in found.lines())
