@@ -201,9 +201,12 @@ class PairRequests(Generic[Given]):
         self._remember(position, kept.offset)
         self._apply(progress, request.pairs, request.languages, kept.outcome)
         progress.asking.difference_update(names_of(request.pairs, request.languages))
-        requests = self._next(position, progress)
+        try:
+            requests = self._next(position, progress)
+        finally:  # a plugin may raise, and other outcomes of the query still come
+            if progress.asking:
+                self._hold(position, progress)
         if progress.asking:
-            self._hold(position, progress)
             return requests
         self._open -= 1
         return self._stage.settled(position, progress)
