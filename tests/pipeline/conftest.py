@@ -19,6 +19,7 @@ from syphus.engine.lane import Lane
 from syphus.pipeline.outcome import Outcome
 from syphus.prompting import tokens
 from syphus.testing import Script, ScriptedServer
+from tests.pipeline.judged_photos import QUERIES, Clerk
 
 PROMPT = {
     "system_message": "Write pairs about the photo.",
@@ -242,3 +243,18 @@ def by_text() -> Callable[[dict[str, Any]], Script]:
         return Script(answer=answer, **script)
 
     return make
+
+
+@pytest.fixture
+def clerk(server: Any) -> Clerk:
+    """At the server."""
+    made = Clerk()
+    server.play(Script(answer=made))
+    return made
+
+
+@pytest.fixture
+def sit(clerk: Clerk, photos: Callable[..., AbstractDataset]) -> Callable[..., Any]:
+    """A sitting of a job, with a judge."""
+    assert not clerk.judged
+    return lambda job, **settings: job.run(photos(QUERIES), **{"judge": True, **settings})
