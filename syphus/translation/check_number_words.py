@@ -102,6 +102,23 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *[""] * 2,
     ),
 }
+# Round numbers that are said in one word.
+_ROUND: Final[Mapping[str, Mapping[str, str]]] = {
+    "es": {"100": r"\bcien(?:to)?\b", "1000": r"\bmil\b"},
+    "de": {"100": r"\b(?:ein)?hundert", "1000": r"\b(?:ein)?tausend"},
+    "fr": {"100": r"\bcent\b", "1000": r"\bmille\b"},
+    "ko": {"20": "스물|스무", "100": "백", "1000": "천"},
+    "ar": {"100": "مئة|مائة", "1000": "ألف"},
+}
+_HALVES: Final[Mapping[str, str]] = {
+    "es": r"\bmedi[oa]",
+    "de": "halb",
+    "fr": r"\bdemi",
+    "ko": "반",
+    "ar": "نصف",
+    "zh": "半",
+    "ja": "半",
+}
 _WITHOUT_SPACES: Final = frozenset({"zh", "ja", "ko"})
 # Arabic says one and two by the form of the noun, and often writes no word for them at all.
 _UNSAID: Final = {"ar": frozenset({"1", "2"})}
@@ -138,12 +155,26 @@ def says_number(value: str, text: str, language: str) -> bool:
     """Whether `text`, in lower case, says a whole number as a word or in Roman letters."""
     if value in _UNSAID.get(language, ()):
         return True
+    if (word := _ROUND.get(language, {}).get(value)) and re.search(word, text):
+        return True
     if not value.isdigit() or len(value) > len(str(_LARGEST_ROMAN)):
         return False
     number = int(value)
     if number < len(_BEGINNINGS[language]) and _compile(language, number).search(text):
         return True
     return language not in _WITHOUT_SPACES and _says_roman(number, text)
+
+
+def says_half(value: str, known: set[str], text: str, language: str) -> bool:
+    """Whether `text`, in lower case, says a number with a half: "dos horas y media".
+
+    A one before it is often unsaid: "anderthalb", "une heure et demie". `known` are the values of
+    the numbers in the text.
+    """
+    whole, _, fraction = value.partition(".")
+    if fraction != "5" or not re.search(_HALVES[language], text):
+        return False
+    return whole in {"0", "1"} or whole in known or says_number(whole, text, language)
 
 
 @cache
