@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +42,28 @@ def test_threads_that_hang_are_waited_for_together(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Left):
         leaving.leave(3)
     assert now == pytest.approx(leaving._LAST_WORK_SECONDS)
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
+    """Somebody else removed it: that is told in a line, as wrong input."""
+    program = Path(__file__).parents[2] / "main.py"
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    done = subprocess.run(
+        [
+            "/bin/sh",
+            "-c",
+            'rmdir "$1"; exec "$2" "$3" --help',
+            "sh",
+            folder,
+            sys.executable,
+            program,
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "syphus: the working folder isn't there any more\n"
