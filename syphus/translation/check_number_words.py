@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The words for 0 to 12, cardinal and ordinal, as the beginnings that their forms share.
+# The words for 0 to 12, or 20, cardinal and ordinal, as the beginnings that their forms share.
 _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "es": (
         "cero nul ningun ningún negati",
@@ -25,6 +25,14 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "diez décim decim decena",
         "once undécim",
         "doce duodécim docena",
+        "trece",
+        "catorce",
+        "quince",
+        "dieciséis dieciseis",
+        "diecisiete",
+        "dieciocho",
+        "diecinueve",
+        "veinte",
     ),
     "de": (
         "null kein negativ",
@@ -40,6 +48,14 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "zehn",
         "elf",
         "zwölf dutzend",
+        "dreizehn",
+        "vierzehn",
+        "fünfzehn",
+        "sechzehn",
+        "siebzehn",
+        "achtzehn",
+        "neunzehn",
+        "zwanzig",
     ),
     "fr": (
         "zéro aucun nul négati",
@@ -55,6 +71,14 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "dix dizaine",
         "onz",
         "douz",
+        "treiz",
+        "quatorz",
+        "quinz",
+        "seiz",
+        "dix-sept",
+        "dix-huit",
+        "dix-neuf",
+        "vingt",
     ),
     "ko": (
         "영 제로",
@@ -70,6 +94,14 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "열 십",
         "열한 열하나 십일",
         "열두 열둘 십이",
+        "열세 열셋 십삼",
+        "열네 열넷 십사",
+        "열다섯 십오",
+        "열여섯 십육",
+        "열일곱 십칠",
+        "열여덟 십팔",
+        "열아홉 십구",
+        "스물 스무 이십",
     ),
     "ar": (
         "صفر",
@@ -107,7 +139,7 @@ _ROUND: Final[Mapping[str, Mapping[str, str]]] = {
     "es": {"100": r"\bcien(?:to)?\b", "1000": r"\bmil\b"},
     "de": {"100": r"\b(?:ein)?hundert", "1000": r"\b(?:ein)?tausend"},
     "fr": {"100": r"\bcent\b", "1000": r"\bmille\b"},
-    "ko": {"20": "스물|스무", "100": "백", "1000": "천"},
+    "ko": {"100": "백", "1000": "천"},
     "ar": {"100": "مئة|مائة", "1000": "ألف"},
 }
 _HALVES: Final[Mapping[str, str]] = {

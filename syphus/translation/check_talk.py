@@ -66,7 +66,7 @@ _ASSENT_SOURCE: Final = re.compile(
     (?: sure | certain | of[ ]course | absolute | ok | yes | yeah | yep | right | all[ ]?right
       | definite | natural | well\b | clear | glad | indeed | fine | good | great | obvious
       | happ[yi] | with[ ]pleasure | no[ ]problem | understood | got[ ]it
-      | sounds | why[ ]not | by[ ]all[ ]means )
+      | no[ ]doubt | sounds | why[ ]not | by[ ]all[ ]means )
     """,
     re.VERBOSE | re.IGNORECASE,
 )

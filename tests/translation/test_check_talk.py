@@ -77,6 +77,7 @@ def test_a_refusal_is_called_so(text: str) -> None:
         ("When she was a child, she sang.", "Als Kind sang sie."),
         ("Like a model, she poses.", "Como una modelo, ella posa."),
         ("Sounds good, we go.", "好的\uff0c我们走吧。"),
+        ("No doubt, he won.", "Por supuesto, ganó."),
         ("Why not, let us try.", "当然\uff0c我们试试吧。"),
         ("The virgin forest is old.", "عذراء الغابة قديمة."),
         ("```\nx\n```", "```\nx\n```"),
