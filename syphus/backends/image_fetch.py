@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import (
     ClientError,
+    ClientResponseError,
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
@@ -96,6 +97,8 @@ def fetch_image(url: str, *, most_bytes: int = MOST_BYTES, seconds: float = SECO
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         if isinstance(error, InvalidURL) or not isinstance(error, (ClientError, OSError)):
             reason = "no address of the web"  # theirs may hold any part of it, a key too
+        elif isinstance(error, ClientResponseError):
+            reason = "the answer isn't HTTP"  # theirs ends with the whole address
         raise ImageUnusable(f"{show_address(url)}: can't be fetched: {reason}") from None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 __all__ = ["main"]
 
+_WRONG_INPUT = 2
 _STOPPED_EARLY = 3
 
 
@@ -25,7 +26,11 @@ def main(*, command: str | None = None, beside: Path | None = None) -> None:
         from syphus.cli.app import run_app  # noqa: PLC0415
 
         arguments = [command, *sys.argv[1:]] if command else sys.argv[1:]
-        here = Path.cwd()
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            sys.stderr.write("syphus: the working folder isn't there any more\n")
+            leave(_WRONG_INPUT)
         root = here if beside is None or (here / "datasets").is_dir() else beside
         status = run_app(arguments, root=root)
     except KeyboardInterrupt:

@@ -326,6 +326,26 @@ def test_a_length_that_lies_is_found_out(site: Site, head: str, words: str) -> N
         asyncio.run(serve())
 
 
+def test_an_answer_that_is_no_http_does_not_repeat_a_key(site: Site) -> None:
+    """The client's own words for it end with the whole address, whose query may be a signature."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"no HTTP at all\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            site.port = server.sockets[0].getsockname()[1]
+            await asyncio.to_thread(fetch_image, "http://images.example/a.jpg?signature=key")
+
+    with pytest.raises(ImageUnusable, match=r"images\.example/a\.jpg: can't be fetched") as refused:
+        asyncio.run(serve())
+    assert "key" not in str(refused.value)
+
+
 def test_it_may_be_called_where_a_loop_runs() -> None:
     """A batch's lines are written in the loop."""
 
