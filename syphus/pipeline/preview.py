@@ -1,4 +1,7 @@
-"""What a run would send, and at what price, without sending anything."""
+"""The forecast of `--dry_run`: what a run would send, and at what price; nothing is sent.
+
+That of translations is `syphus.pipeline.translation_forecast`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import orjson
 from syphus.core.errors import PluginError
 from syphus.core.events import Silent
 from syphus.core.records import RequestShape
-from syphus.pipeline.forecast import USUAL_COMPLETION, Forecast, Load, texts_of
+from syphus.pipeline.translation_forecast import USUAL_COMPLETION, Forecast, Load, texts_of
 from syphus.pipeline.plugin_calls import message_for, ready_pairs
 from syphus.pipeline.targets import choose_targets
 from syphus.prompting.messages import Assembler
