@@ -33,7 +33,7 @@ from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
-from syphus.pipeline.skipped import tell_skipped
+from syphus.pipeline.skipped_items import tell_skipped
 from syphus.pipeline.spent import Spent, tell_the_price
 from syphus.pipeline.stages import make_translating, shape_of_run, translation_shape
 from syphus.pipeline.stopping import Stopping
