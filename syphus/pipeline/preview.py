@@ -13,9 +13,9 @@ import orjson
 from syphus.core.errors import PluginError
 from syphus.core.events import Silent
 from syphus.core.records import RequestShape
-from syphus.pipeline.translation_forecast import USUAL_COMPLETION, Forecast, Load, texts_of
 from syphus.pipeline.plugin_calls import message_for, ready_pairs
 from syphus.pipeline.targets import choose_targets
+from syphus.pipeline.translation_forecast import USUAL_COMPLETION, Forecast, Load, texts_of
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import TokenCounter
 
