@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-__all__ = ["main"]
+from syphus.core.exit_status import STOPPED_EARLY
 
-_STOPPED_EARLY = 3
+__all__ = ["main"]
 
 
 def main(*, command: str | None = None, beside: Path | None = None) -> None:
@@ -29,5 +29,5 @@ def main(*, command: str | None = None, beside: Path | None = None) -> None:
         root = here if beside is None or (here / "datasets").is_dir() else beside
         status = run_app(arguments, root=root)
     except KeyboardInterrupt:
-        sys.exit(_STOPPED_EARLY)
+        sys.exit(STOPPED_EARLY)
     leave(status)

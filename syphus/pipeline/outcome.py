@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from syphus.core.exit_status import DONE, SOME_FAILED, STOPPED_EARLY
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -38,5 +40,5 @@ class Outcome:
     def exit_status(self) -> int:
         """0 every query answered, 3 stopped early, 4 finished but some queries failed."""
         if self.stopped_by is not None:
-            return 3
-        return 4 if self.snapshot.failed or self.failed_translations else 0
+            return STOPPED_EARLY
+        return SOME_FAILED if self.snapshot.failed or self.failed_translations else DONE
