@@ -29,10 +29,11 @@ of the data, not whether they could be printed.
 | 1 | a fault of ours; please report it |
 | 2 | wrong input or settings; nothing was sent |
 | 3 | stopped early (signal, budget, quota, key, disk); the same command goes on from there |
-| 4 | finished, but some queries failed; `--redo failed` asks them again; `convert` found broken files; `validate` found faults |
+| 4 | finished, but queries failed, `convert` met broken files, or `validate` found faults |
 
-A pair that lacks a translation is no failed query: stderr says how many there are,
-`translation_errors.json` lists them, `--redo invalid` asks for them again.
+`--redo failed` asks failed queries again. A pair that lacks a translation is no failed query:
+stderr says how many there are, `translation_errors.json` lists them, `--redo invalid` asks for them
+again.
 
 This page is made by `make docs`; a test checks that it is up to date.
 """
