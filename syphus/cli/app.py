@@ -14,6 +14,7 @@ from syphus.cli.cancel import cancel
 from syphus.cli.convert import convert
 from syphus.cli.datasets import datasets
 from syphus.cli.export import export
+from syphus.cli.judge import judge
 from syphus.cli.report import report
 from syphus.cli.run import run
 from syphus.cli.status import status
@@ -77,6 +78,7 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_top)
     app.command()(run)
+    app.command()(judge)
     app.command()(translate)
     app.command()(export)
     app.command()(datasets)

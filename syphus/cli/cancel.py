@@ -29,8 +29,8 @@ def cancel(
 ) -> int:
     """Cancel a run's batches at the endpoint; keep what they have done and write its files."""
     from syphus.cli.console import Console  # noqa: PLC0415 - not needed by --help
+    from syphus.cli.going_on import KEPT  # noqa: PLC0415
     from syphus.cli.run import run_plan  # noqa: PLC0415
-    from syphus.cli.translate import KEPT  # noqa: PLC0415
     from syphus.core.endpoints import (  # noqa: PLC0415
         choose_deployments,
         find_secrets,

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _KEY_DIGITS = 16
 # The quotes tell it from the same words in a message, where they are escaped.
-_IS_TRANSLATION = b'"stage":"translate"'
+_IS_FIRST_STAGE = b'"stage":"generate"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentBefore:
-    """A translation that is in a batch: what it asks for, and what tells it from others."""
+    """A request about pairs that is in a batch: what it asks for, and what tells it from others."""
 
     identity: str
     turn: int
@@ -33,18 +33,18 @@ class SentBefore:
     languages: tuple[str, ...]
 
 
-class EarlierTranslations:
-    """The translations in batches of earlier sittings by their journal key; 100 bytes each.
+class EarlierAboutPairs:
+    """What earlier sittings asked about pairs in batches, by its journal key; 100 bytes each.
 
-    Their key stays where model, languages or division change, which their names don't. `lines` are
-    the facts of all lines in batches.
+    The key of translations and judgements stays where languages or division change, which their
+    names don't. `lines` are the facts of all lines in batches.
     """
 
     def __init__(self, lines: Iterable[bytes] = ()) -> None:
         keys, places = array("Q"), array("Q")
         self._packed = bytearray()
         for line in lines:
-            if _IS_TRANSLATION in line:
+            if _IS_FIRST_STAGE not in line:
                 facts = json.loads(line)
                 keys.append(_short_key(facts["key"]))
                 places.append(len(self._packed))
@@ -85,23 +85,21 @@ class Earlier:
         *,
         run_name: str,
         kept: Container[str],
-        translations: EarlierTranslations,
+        about_pairs: EarlierAboutPairs,
         on_notice: Callable[[str], None],
     ) -> None:
         self.unclaimed = backend.outstanding
         self.kept = kept
         self._backend = backend
         self._run_name = run_name
-        self._translations = translations
+        self._about_pairs = about_pairs
         self._on_notice = on_notice
         self._claims: dict[int, int] = {}
         self._deferred: dict[str, tuple[BatchOutcome, LineFacts]] = {}
 
-    def translations_of(self, key: str) -> list[SentBefore]:
-        """The translations of one journal key that are still in a batch, or deferred."""
-        found = (
-            dict.fromkeys(self._translations.of(key)) if self.unclaimed or self._deferred else ()
-        )
+    def about_pairs_of(self, key: str) -> list[SentBefore]:
+        """What of one journal key is still in a batch, or deferred."""
+        found = dict.fromkeys(self._about_pairs.of(key)) if self.unclaimed or self._deferred else ()
         return [each for each in found if self._find(f"{key}:{each.identity}:{each.turn}", 0)]
 
     def claim(self, work: Work, own: Callable[[BatchOutcome, LineFacts], None]) -> bool | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from syphus.core.batches import BatchLine, count_unsent
 from syphus.core.errors import BadRequest, ImageUnusable, RequestError, RetryableError, StoppedEarly
-from syphus.engine.batch_earlier import Earlier, EarlierTranslations, placed
+from syphus.engine.batch_earlier import Earlier, EarlierAboutPairs, placed
 from syphus.engine.batch_filing import Filing, with_cost
 from syphus.engine.batch_haste import Haste
 from syphus.engine.batch_lines import FactsReader, LineFacts, custom_id, encode_facts, name_of
@@ -46,7 +46,7 @@ class BatchEngine:
     """Drives requests through a batch backend. `run_name` is the run's in its custom ids.
 
     `deployment` has batch prices. `kept` has the custom ids whose replies the journal has,
-    `earlier` the translations in batches of earlier sittings. `online`, if given, asks a rest of at
+    `earlier` what earlier sittings asked about pairs. `online`, if given, asks a rest of at
     most `online_below` requests. Requests that an earlier sitting sent are recognised in the
     backend's chunks and not sent again. What a chunk of then gives and nobody asks for now is
     journalled with the position `STRAY`.
@@ -66,7 +66,7 @@ class BatchEngine:
         wording: Wording,
         budget: Budget,
         kept: Container[str] = (),
-        earlier: EarlierTranslations | None = None,
+        earlier: EarlierAboutPairs | None = None,
         online: Engine | None = None,
         online_below: int = 0,
         policy: RetryPolicy | None = None,
@@ -104,10 +104,10 @@ class BatchEngine:
             backend,
             run_name=run_name,
             kept=kept,
-            translations=earlier or EarlierTranslations(),
+            about_pairs=earlier or EarlierAboutPairs(),
             on_notice=on_notice,
         )
-        self.sent_before = self._earlier.translations_of
+        self.sent_before = self._earlier.about_pairs_of
         self._open = self._in_chunks = self._unflushed = self._fed = 0
         self._short = self._exhausted = self._is_giving = False
         self._may_take = asyncio.Event()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from syphus.core.events import Observer, Snapshot
     from syphus.core.records import RequestShape
     from syphus.journal.reader import JournalIndex
+    from syphus.pipeline.judging import Judging
     from syphus.pipeline.plan import Plan
 
 # Whoever looks right after the start wants to know whether it goes well.
@@ -67,6 +68,8 @@ class RunFacts:
         deployments: Sequence[Deployment],
         languages: Iterable[str],
         journal_bytes: int,
+        *,
+        judging: Judging | None,
     ) -> None:
         """Writes what this sitting is about, and says what differs from the last one.
 
@@ -76,6 +79,12 @@ class RunFacts:
         plan, settings = self._plan, self._plan.settings
         prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
         counted_from = self.earlier.get("counted_from", 0)
+        judge = judging.model if judging else self.earlier.get("judge_model")
+        if judging and self.earlier.get("judge_model") not in (None, judge):
+            self._observer.notice(
+                f"{judge} judges now, not {self.earlier['judge_model']}: marks of two models can't "
+                "be compared, so all pairs are judged anew; the journal keeps the others"
+            )
         for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
             if self.earlier.get(what, value) != value:
                 counted_from = journal_bytes
@@ -106,6 +115,7 @@ class RunFacts:
             "prompt_hash": prompt_hash,
             "counted_from": counted_from,
             "languages": list(languages),
+            "judge_model": judge,
             "settings": settings.model_dump(mode="json", exclude={"deployments", "base_url"}),
             "deployments": [
                 {"name": each.name, "api_type": each.api_type, "model": each.model}
@@ -153,6 +163,7 @@ class RunFacts:
             "empty": now.empty,
             "restored": now.restored,
             "pairs": now.pairs,
+            "judged": now.judged,
             "translated": dict(now.translated),
             "prompt_tokens": now.prompt_tokens,
             "completion_tokens": now.completion_tokens,

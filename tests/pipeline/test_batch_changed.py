@@ -10,7 +10,7 @@ import pytest
 
 from syphus.backends.batch.reading import read_states
 from syphus.core.records import Pair
-from syphus.pipeline import translating
+from syphus.pipeline import pair_requests
 from syphus.testing import BatchEnding, Batches, RouteFault, Script
 from tests.pipeline.eight_photos import lines_of
 from tests.pipeline.test_batch_run import BATCH, created, stop_when
@@ -65,7 +65,7 @@ def test_other_languages_do_not_ask_again_for_what_is_in_a_batch(
     batches: list[int],
 ) -> None:
     """A translation under way is waited for and used whole; only what it doesn't have is sent."""
-    monkeypatch.setattr(translating, "_MOST_AT_HAND", 2)
+    monkeypatch.setattr(pair_requests, "_MOST_AT_HAND", 2)
     stop_in_batch(job, photos(COUNT), 2, languages=before)
     done = job.run(photos(COUNT), languages=after, **BATCH)
     assert done.outcome.exit_status == 0
@@ -108,6 +108,17 @@ def test_pairs_that_would_be_divided_otherwise_are_not_asked_for_again(
     stop_in_batch(job, photos(COUNT), 2, languages="de,zh,fr,ja", max_tokens=4000)
     done = job.run(photos(COUNT), languages="de,zh,fr,ja", max_tokens=150, **BATCH)
     assert done.outcome.exit_status == 0
+    assert created(job.server) == [COUNT, COUNT]
+
+
+def test_judgements_in_a_batch_are_waited_for_however_pairs_would_be_divided_now(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A --max_tokens with room for one pair's marks asks for none that are under way."""
+    stop_in_batch(job, photos(COUNT), 2, judge=True)
+    done = job.run(photos(COUNT), judge=True, max_tokens=30, **BATCH)
+    assert done.outcome.exit_status == 0
+    assert done.outcome.snapshot.judged == 3 * COUNT
     assert created(job.server) == [COUNT, COUNT]
 
 
