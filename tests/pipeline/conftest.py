@@ -20,6 +20,7 @@ from syphus.engine.lane import Lane
 from syphus.pipeline.outcome import Outcome
 from syphus.prompting import tokens
 from syphus.testing import Script, ScriptedServer
+from tests.pipeline.judge_clerk import QUERIES, Clerk
 
 PROMPT = {
     "system_message": "Write pairs about the photo.",
@@ -265,3 +266,18 @@ def album() -> Callable[..., AbstractDataset]:
         return Album("album")
 
     return make
+
+
+@pytest.fixture
+def clerk(server: Any) -> Clerk:
+    """At the server: it writes pairs, judges and translates."""
+    made = Clerk()
+    server.play(Script(answer=made))
+    return made
+
+
+@pytest.fixture
+def sit(clerk: Clerk, photos: Callable[..., AbstractDataset]) -> Callable[..., Any]:
+    """A sitting of a job, with a judge."""
+    assert not clerk.judged
+    return lambda job, **settings: job.run(photos(QUERIES), **{"judge": True, **settings})
