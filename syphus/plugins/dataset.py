@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from syphus.core.errors import PromptError
 from syphus.core.image_ids import image_id
-from syphus.core.reading import read_json
 from syphus.plugins.faults import (
     Source,
     explaining,
@@ -19,6 +17,7 @@ from syphus.plugins.faults import (
     plugin_label,
     prompt_source,
 )
+from syphus.plugins.prompt_file import read_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -92,12 +91,7 @@ class AbstractDataset(ABC):
 
     def _load_prefix(self, path: Any) -> Mapping[str, Any]:
         """The prompt: {"system_message": str, "in_context": [{"role", "content"}, ...]}."""
-        if path is None:
-            raise PromptError(
-                "no prompt file is named: --prompt_path sets it, or prompt_path in the class"
-            )
-        prompt: Mapping[str, Any] = read_json(path)
-        return prompt
+        return read_prompt(path)
 
     def _load_prompt(self, path: Any) -> Mapping[str, Any]:
         """The older spelling of `_load_prefix`."""
