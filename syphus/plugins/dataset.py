@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,11 +187,12 @@ def find_file(path: Any, root: Path) -> Any:
     """
     if not path or not isinstance(path, str | Path):
         return path
-    wanted = Path(path).expanduser()
-    if wanted.exists():
+    # Those of os.path raise nothing where a text is too long for a path, or names no user.
+    wanted = Path(os.path.expanduser(path))  # noqa: PTH111 - see above
+    if os.path.exists(wanted):  # noqa: PTH110 - see above
         return str(wanted)
     beside = root / wanted
-    return str(beside) if beside.exists() else str(path)
+    return str(beside) if os.path.exists(beside) else str(path)  # noqa: PTH110 - see above
 
 
 def _takes_path(method: Callable[..., Any]) -> bool:
