@@ -178,8 +178,8 @@ class Outputs:
                 f"of an earlier run, and left as they were: {', '.join(x.name for x in names)}; "
                 "the journal has no translation of the present pairs into these languages"
             )
-        if self._sieve is not None and (found := self._sieve.tell()):
-            observer.notice(found)
+        if self._sieve is not None:
+            observer.notice(self._sieve.tell())
 
     @property
     def _rewritten(self) -> list[str]:

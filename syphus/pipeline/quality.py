@@ -140,10 +140,10 @@ class Sieve:
             found["first"] = self._first
         return found
 
-    def tell(self) -> str | None:
-        """One line on what was found; None where nothing was."""
+    def tell(self) -> str:
+        """One line on what was found, or that nothing was."""
         if not self._faulty:
-            return None
+            return f"quality: none of {self._pairs} pairs has a fault"
         counts = ", ".join(f"{name} {count}" for name, count in self._counts.items() if count)
         end = "dropped" if self._quality.drops else "kept; --reparse --quality drop leaves them out"
         return f"quality: {self._faulty} of {self._pairs} pairs have faults ({counts}); {end}"
