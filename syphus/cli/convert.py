@@ -119,7 +119,7 @@ def convert(
 def _name_frames(files: list[Path], settings: ConvertSettings, observer: Observer) -> None:
     from syphus.convert.clips import ClipFrames  # noqa: PLC0415 - not needed by --help
     from syphus.convert.conversion import log_of  # noqa: PLC0415
-    from syphus.pipeline.clip_frames import name_frames  # noqa: PLC0415
+    from syphus.pipeline.clip_frames import first_image, name_frames  # noqa: PLC0415
 
     clips = ClipFrames(log_of(settings), settings)
     for path in files:
@@ -128,7 +128,14 @@ def _name_frames(files: list[Path], settings: ConvertSettings, observer: Observe
             f"{path}: {count} pairs now name frames"
             if count
             else f"{path}: stays as it was, no pair names a clip of this conversion"
+            + _compare(first_image(path), clips.example)
         )
+
+
+def _compare(named: str | None, converted: str | None) -> str:
+    if named is None or converted is None:
+        return ""
+    return f": the first names {named}, a clip here is {converted}"
 
 
 def _cores() -> int:

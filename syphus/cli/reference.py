@@ -20,7 +20,8 @@ _TERMINAL = {"COLUMNS": "80", "TERM": "dumb"}
 _HEAD = """\
 # Commands
 
-`python main.py ARGS` is `syphus run ARGS`. Flags may be written with hyphens too
+`python main.py ARGS` is `syphus run ARGS`; with a command's name in front, as in
+`python main.py report RUN`, it is that command. Flags may be written with hyphens too
 (`--num-threads`). Results go to stdout, everything else to stderr; the exit status says what became
 of the data, not whether they could be printed.
 
