@@ -1,4 +1,4 @@
-"""`python main.py ARGS` is `syphus run ARGS`."""
+"""`python main.py ARGS` is `syphus run ARGS`, or `syphus ARGS` where these begin with a command."""
 
 import sys
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-__all__ = ["main"]
+from syphus.core.exit_status import STOPPED_EARLY, WRONG_INPUT
 
-_WRONG_INPUT = 2
-_STOPPED_EARLY = 3
+__all__ = ["main"]
 
 
 def main(*, command: str | None = None, beside: Path | None = None) -> None:
-    """Runs the command that the arguments name, or `command`, and exits with its status.
+    """Runs the command that the first argument names, or else `command`; exits with its status.
 
     `beside` is the folder whose `datasets/` serves where the working folder has none.
     """
@@ -25,14 +24,13 @@ def main(*, command: str | None = None, beside: Path | None = None) -> None:
         raise_on_signals()
         from syphus.cli.app import run_app  # noqa: PLC0415
 
-        arguments = [command, *sys.argv[1:]] if command else sys.argv[1:]
         try:
             here = Path.cwd()
         except FileNotFoundError:
             sys.stderr.write("syphus: the working folder isn't there any more\n")
-            leave(_WRONG_INPUT)
+            leave(WRONG_INPUT)
         root = here if beside is None or (here / "datasets").is_dir() else beside
-        status = run_app(arguments, root=root)
+        status = run_app(sys.argv[1:], root=root, default=command)
     except KeyboardInterrupt:
-        sys.exit(_STOPPED_EARLY)
+        sys.exit(STOPPED_EARLY)
     leave(status)

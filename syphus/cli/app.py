@@ -21,6 +21,7 @@ from syphus.cli.status import status
 from syphus.cli.translate import translate
 from syphus.cli.validate import validate
 from syphus.core.errors import JournalWriteFailed, StoppedEarly, SyphusError
+from syphus.core.exit_status import DONE, FAULT, STOPPED_EARLY, WRONG_INPUT
 from syphus.core.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
     from syphus.core.settings import Settings
 
-FAULT = 1
-WRONG_INPUT = 2
-STOPPED_EARLY = 3
 # What typer makes of Ctrl-C.
 _INTERRUPTED = 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -92,21 +90,24 @@ def make_app() -> typer.Typer:
     return app
 
 
-def run_app(arguments: list[str], *, root: Path) -> int:
+def run_app(arguments: list[str], *, root: Path, default: str | None = None) -> int:
     """Runs one command; returns the exit status that `docs/commands.md` lists.
 
+    `default` is the command of arguments that don't begin with the name of one.
     A fault of ours is shown as Python shows it, but without secrets: an exception may quote them.
     """
     around = Surroundings(root)
+    command = typer.main.get_group(make_app())
+    if default is not None and not (arguments and arguments[0] in command.commands):
+        arguments = [default, *arguments]
     arguments = arguments or ["--help"]
-    command = typer.main.get_command(make_app())
     try:
         result = command.main(arguments, prog_name="syphus", standalone_mode=False, obj=around)
     except typer.Exit as finish:
         return finish.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all ends here, with a status
         return _tell(error, around)
-    status = result if isinstance(result, int) else 0
+    status = result if isinstance(result, int) else DONE
     return _complain(_NOTHING_YET, STOPPED_EARLY, around) if status == _INTERRUPTED else status
 
 
@@ -125,6 +126,9 @@ def _tell(error: BaseException, around: Surroundings) -> int:
     if hasattr(error, "format_message"):
         # typer hands on what pydantic says of a choice, with pydantic's own beginning
         said = str(error.format_message()).replace(": Value error, ", ": ")
+        context = getattr(error, "ctx", None)
+        if hasattr(error, "param_type") and context is not None:  # something was left out
+            said = f"{said.rstrip('.')}; {context.command_path} --help tells what it is"
         return _complain(said, WRONG_INPUT, around)
     sys.stderr.write(around.secrets.hide("".join(traceback.format_exception(error))))
     return FAULT

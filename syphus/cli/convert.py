@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from syphus.core.errors import SettingsError, StoppedEarly
+from syphus.core.exit_status import SOME_FAILED
 
 if TYPE_CHECKING:
     from syphus.convert.settings import Converted, ConvertSettings
     from syphus.core.events import Observer
 
-_SOME_BROKEN = 4
 _MOST_PIXELS = 89_478_485
 _LARGEST_SIDE = 8192
 _SHORT = re.compile(r"[A-Za-z0-9_]{1,32}")
@@ -113,13 +113,13 @@ def convert(
     typer.echo(_describe(done))
     if files:
         _name_frames(files, settings, console)
-    return _SOME_BROKEN if done.broken else 0
+    return SOME_FAILED if done.broken else 0
 
 
 def _name_frames(files: list[Path], settings: ConvertSettings, observer: Observer) -> None:
     from syphus.convert.clips import ClipFrames  # noqa: PLC0415 - not needed by --help
     from syphus.convert.conversion import log_of  # noqa: PLC0415
-    from syphus.pipeline.clip_frames import name_frames  # noqa: PLC0415
+    from syphus.pipeline.clip_frames import first_image, name_frames  # noqa: PLC0415
 
     clips = ClipFrames(log_of(settings), settings)
     for path in files:
@@ -128,7 +128,14 @@ def _name_frames(files: list[Path], settings: ConvertSettings, observer: Observe
             f"{path}: {count} pairs now name frames"
             if count
             else f"{path}: stays as it was, no pair names a clip of this conversion"
+            + _compare(first_image(path), clips.example)
         )
+
+
+def _compare(named: str | None, converted: str | None) -> str:
+    if named is None or converted is None:
+        return ""
+    return f": the first names {named}, a clip here is {converted}"
 
 
 def _cores() -> int:

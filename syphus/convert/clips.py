@@ -24,6 +24,12 @@ class ClipFrames:
             if isinstance(told, Done) and told.clip is not None and told.count > told.skipped:
                 self._keep(told.clip, told)
 
+    @property
+    def example(self) -> str | None:
+        """The id of one clip of the conversion, as an instruction would have it."""
+        first = next(iter(self._frames), None)
+        return None if first is None else image_id(self._short, first)
+
     def ids(self, clip_id: str) -> list[str] | None:
         """The ids of the frames of the clip with this id, in order; None where there is none."""
         prefix = image_id(self._short, "")

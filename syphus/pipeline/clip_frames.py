@@ -51,6 +51,12 @@ def name_frames(path: Path, clips: ClipFrames) -> int:
     return changed
 
 
+def first_image(path: Path) -> str | None:
+    """The first image id in a file of instructions; None where there is none."""
+    ids = chain.from_iterable(pair.image_ids for pair in read_instructions(path))
+    return next(ids, None)
+
+
 def _read_meta(path: Path) -> InstructionsMeta:
     with path.open("rb") as file:
         first = file.readline().rstrip().removesuffix(b",")

@@ -43,10 +43,12 @@ def refuse_fallback(
         is_chosen = settings.backend == "local" or settings.model is not None
         answered_by = None if is_chosen else find_endpoint(settings.folder / "journal")
         if answered_by is not None:
+            # `syphus translate RUN` and the like have no --output_dir.
+            elsewhere = ", another --output_dir leaves these files alone" if keeps_model else ""
             raise SettingsError(
                 f"{settings.folder} holds replies of {answered_by}, and no endpoint is configured "
                 "now: set its key or --base_url again; --backend local has the embedded model "
-                "answer instead, another --output_dir leaves these files alone"
+                f"answer instead{elsewhere}"
             )
     elif keeps_model and deployments[0].model and not is_model_named(settings, env):
         _refuse_default_model(settings.folder, deployments[0].model)

@@ -1,4 +1,7 @@
-"""What a run would send, and at what price, without sending anything."""
+"""The forecast of `--dry_run`: what a run would send, and at what price; nothing is sent.
+
+That of judging and translating is `syphus.pipeline.pair_forecast`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import orjson
 from syphus.core.errors import PluginError
 from syphus.core.events import Silent
 from syphus.core.records import RequestShape
-from syphus.pipeline.forecast import (
+from syphus.pipeline.pair_forecast import (
     USUAL_COMPLETION,
     Forecast,
     JudgeForecast,
@@ -109,7 +112,7 @@ def preview(plan: Plan) -> Preview:
         prompt_tokens += prefix_tokens + counter.count_message(text)
     prompt_tokens += images.tokens if images is not None else 0
     if asked == 0:
-        raise PluginError(f"{plan.settings.name}: no query has a text to ask about")
+        raise PluginError(f"{plan.settings.name}: {_why_none_is_asked(images)}")
     usual = most = 0
     most_translation = translation
     if not brings_pairs:
@@ -149,6 +152,12 @@ def preview(plan: Plan) -> Preview:
         most_judging=most_judging,
         judging_cost=_cost(plan, judging.prompt, judging.completion),
     )
+
+
+def _why_none_is_asked(images: ImageTally | None) -> str:
+    if images is None or not images.unsendable:
+        return "no query has a text to ask about"
+    return f"no query can be asked, for its images can't be sent: {images.problems[0]}"
 
 
 def _tally_images(plan: Plan) -> ImageTally | None:

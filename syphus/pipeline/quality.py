@@ -181,10 +181,11 @@ class Sieve:
         return found
 
     def tell(self) -> Iterator[str]:
-        """A line on what was found, and one on the marks; none where there is nothing."""
+        """A line on what was found, or that nothing was; before it one on the marks, if any."""
         if self._judgements is not None and (marks := self._judgements.tell()):
             yield marks
         if not self._faulty:
+            yield f"quality: none of {self._pairs} pairs has a fault"
             return
         counts = ", ".join(f"{name} {count}" for name, count in self._counts.items() if count)
         left_out = f"kept; --reparse {self._judge_flags}--quality drop leaves them out"

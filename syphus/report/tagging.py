@@ -12,10 +12,13 @@ from syphus.report.roots import Root, Word, find_root
 LOOKED_AT = 20_000
 MISSING = "pip install 'syphus-engine[report]'"
 _MODEL = "morphmodel_en.pgz"
-_SENTENCE = re.compile(r"[^.!?]+[.!?]*")
+_SENTENCE = re.compile(r"(?:[^.!?]|(?<=[0-9])\.(?=[0-9]))+[.!?]*")
+# Their point ends no sentence, and the name alone is tagged as well.
+_TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr)\. ")
 _CLITIC = r"'(?:s|re|ll|ve|d|m)\b"
 _WORD = re.compile(
-    rf"[a-z]+(?=n't)|n't|{_CLITIC}|[a-z]+(?:-[a-z]+)*|[0-9]+|[?.!,;:]", re.IGNORECASE
+    rf"[a-z]+(?=n't)|n't|{_CLITIC}|(?<![0-9a-z])[a-z]+(?:-[a-z]+)*|[0-9]+(?:[.,:][0-9]+)*|[?.!,;:]",
+    re.IGNORECASE,
 )
 # The tagger takes time with the cube of a word's length: half a minute for 3,000 letters.
 _LONGEST_WORD = 20
@@ -61,7 +64,7 @@ class RootCounter:
 
 def asking_sentence(instruction: str) -> str:
     """The last sentence with a question mark, else the first one."""
-    text = instruction[:_MOST_LETTERS].replace("\u2019", "'")
+    text = _TITLE.sub("", instruction[:_MOST_LETTERS].replace("\u2019", "'"))
     sentences = [each.strip() for each in _SENTENCE.findall(text)]
     asking = [each for each in sentences if each.endswith("?")]
     return next(iter(asking[-1:] or sentences[:1]), "")

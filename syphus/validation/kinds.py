@@ -85,7 +85,8 @@ class FileSet:
 def file_sets(places: Iterable[Path]) -> list[FileSet]:
     """The files of each folder with instructions, and those named singly, which are one set.
 
-    Images that stand in a folder of their own belong to every set of the folder that was given.
+    Images without instructions in their folder belong to every set of that place, and those of a
+    place without instructions to every set of all places.
 
     Raises AnnotationError where a place doesn't exist or can't be read, none has a file of
     MIMIC-IT, or two that are named singly claim to be the same file of a data set.
@@ -106,7 +107,23 @@ def file_sets(places: Iterable[Path]) -> list[FileSet]:
     if single:
         sets.append(_of_files(single))
     check_any(sets, places)
-    return sets
+    return _lend_images(sets, also_left_alone=True)
+
+
+def _lend_images(found: Sequence[FileSet], *, also_left_alone: bool = False) -> list[FileSet]:
+    """The sets with instructions, with the images and checksums of the others; all if none has."""
+    borrowers = [each for each in found if each.instructions or each.train]
+    lenders = [each for each in found if not (each.instructions or each.train)]
+    if not borrowers:
+        return list(found)
+    for each in borrowers:
+        own = {path.resolve() for path in each.images}
+        lent = [path for other in lenders for path in other.images]
+        each.images += [path for path in lent if path.resolve() not in own]
+    borrowers[0].checksums += [path for other in lenders for path in other.checksums]
+    if also_left_alone:
+        borrowers[0].left_alone += [path for other in lenders for path in other.left_alone]
+    return borrowers
 
 
 def check_any(sets: Sequence[FileSet], places: Iterable[Path]) -> None:
@@ -148,14 +165,11 @@ def _of_tree(root: Path) -> list[FileSet]:
         for folder in folders
         if not any(part.startswith(".") for part in folder.relative_to(root).parts)
     ]
-    with_instructions = [each for each in found if each.instructions or each.train]
-    others = [each for each in found if not (each.instructions or each.train)]
-    if not with_instructions:
-        return [each for each in others if each.images or each.checksums or each.left_alone]
-    for each in with_instructions:
-        each.images += [path for other in others for path in other.images]
-    with_instructions[0].checksums += [path for other in others for path in other.checksums]
-    return with_instructions
+    return [
+        each
+        for each in _lend_images(found)
+        if each.instructions or each.train or each.images or each.checksums or each.left_alone
+    ]
 
 
 def _sorted_out(paths: Iterable[Path]) -> FileSet:

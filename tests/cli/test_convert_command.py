@@ -93,6 +93,7 @@ def test_instructions_get_the_frames_of_their_clips(desk: Any) -> None:
     desk.write("run/TVC_instructions.json", {"meta": {}, "data": {"TVC_INS_1": entry}})
     done = desk.call("convert", *flags)
     assert "stays as it was, no pair names a clip of this conversion" in done.err
+    assert "names TVC_IMG_another_clip, a clip here is TVC_IMG_bbt_s01_clip\n" in done.err
 
 
 def test_a_wrong_place_of_instructions_is_told_at_once(desk: Any, photos: Path) -> None:

@@ -221,3 +221,14 @@ def test_images_are_counted_and_what_cannot_be_sent_is_said(
     assert "q2: none.png is no file" in done.out
     assert figures("prompt", done.out)[0] > 2 * 765
     assert server.log.requests == 0
+
+
+def test_that_no_query_has_its_images_is_said(desk: Any, server: ScriptedServer) -> None:
+    """The texts are there, so the line names what is missing."""
+    pytest.importorskip("PIL.Image")
+    desk.write("datasets/seer.py", SEER)
+    done = desk.call("run", "--name", "Seer.seer", "--base_url", server.base_url, "--dry_run")
+    assert done.status == 2
+    assert "no query can be asked" in done.err
+    assert "photo.png is no file" in done.err
+    assert "text" not in done.err

@@ -43,6 +43,14 @@ def test_counts_are_told_and_written(desk: Any, run: Callable[..., Any]) -> None
     assert len(desk.read(f"{OUT}/valid_output.json")) == 10
 
 
+def test_that_nothing_is_wrong_is_told(desk: Any, server: ScriptedServer) -> None:
+    """Silence would look as if nothing had been checked."""
+    flags = ("--base_url", server.base_url, "--model", "m", "--quality", "report")
+    done = desk.call("run", "--name", "Photos.photos", *flags)
+    assert done.status == 0, done.err
+    assert "quality: none of 15 pairs has a fault\n" in done.err
+
+
 def test_a_dropped_pair_is_not_translated_later(
     desk: Any, server: ScriptedServer, run: Callable[..., Any]
 ) -> None:

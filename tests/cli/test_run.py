@@ -264,6 +264,19 @@ def test_the_real_spot_the_difference_file(
     assert all(re.fullmatch(r"SD_IMG_\d{5,}_1", entry["image_ids"][0]) for entry in data.values())
 
 
+def test_main_py_takes_the_other_commands_too(desk: Any) -> None:
+    """`python main.py datasets` is `syphus datasets`; what is missing names the help."""
+    command = [sys.executable, str(ROOT / "main.py"), "datasets"]
+    done = subprocess.run(
+        command, cwd=desk.root, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Photos.photos" in done.stdout
+    missing = desk.call("report")
+    assert missing.status == 2
+    assert "syphus report --help" in missing.err
+
+
 def test_a_python_without_the_packages_is_told_in_a_line() -> None:
     """Outside the environment `main.py` names the one that `make demo` made; exit status 2."""
     command = [sys.executable, "-S", str(ROOT / "main.py"), *NAME]

@@ -77,6 +77,36 @@ def test_what_dangles_is_said_and_dropped(desk: Any, server: ScriptedServer) -> 
     assert desk.call("validate", "out").out.endswith("nothing is wrong\n")
 
 
+@pytest.mark.parametrize("place", ["images", "images/PH.json"])
+def test_images_that_lie_elsewhere_are_those_of_the_run(
+    desk: Any, server: ScriptedServer, place: str
+) -> None:
+    """`convert` writes into a folder of its own, so a run and its images are two places."""
+    folder = run(desk, server)
+    instructions = json.loads((folder / "PH_instructions.json").read_bytes())["data"]
+    ids = {name for each in instructions.values() for name in each["image_ids"]}
+    image = "iVBORw0KGgo" + "A" * 100
+    desk.write("images/PH.json", dict.fromkeys(sorted(ids), image + "="))
+    done = desk.call("validate", "out", place)
+    assert (done.status, done.err) == (0, ""), done.out
+    assert f"PH.json: {len(ids)} images" in done.out
+    assert "unchecked" not in done.out
+    missing = min(ids)
+    desk.write("images/PH.json", dict.fromkeys(sorted(ids - {missing}), image + "="))
+    done = desk.call("validate", "out", place)
+    assert done.status == 4
+    assert f"image '{missing}' is in no image file" in done.out
+
+
+def test_an_image_file_that_is_named_twice_is_read_once(desk: Any, server: ScriptedServer) -> None:
+    """By the run's folder and singly: its ids aren't taken for repeated ones."""
+    folder = run(desk, server)
+    desk.write("out/PH.json", dict.fromkeys([f"PH_IMG_p{at}" for at in range(5)], "A" * 112))
+    done = desk.call("validate", "out", folder / "PH.json")
+    assert done.status == 0, done.out
+    assert done.out.count("PH.json: 5 images") == 1
+
+
 def test_what_can_not_be_read_is_not_fixed(desk: Any, server: ScriptedServer) -> None:
     """A file that was cut off would make half of the ids look as if they dangled."""
     folder = run(desk, server)

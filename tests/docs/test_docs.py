@@ -26,6 +26,13 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_table_has_a_head(page: Path) -> None:
+    """An empty line in a table ends it, and what follows is shown as bars and words."""
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"\n\n(\|.*)\n(?!\|[-|: ]+\|\n)", text) == []
+
+
 def test_every_page_is_linked_from_the_readme() -> None:
     """A page that nobody can find helps nobody."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

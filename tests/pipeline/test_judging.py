@@ -1,4 +1,4 @@
-"""`--judge` grades each pair once, says what it found, and asks for nothing that is known."""
+"""`--judge` grades each pair once and says what it found; a reply is taken for what it says."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from syphus.core.errors import SettingsError
 from syphus.core.records import Pair
 from syphus.pipeline import pair_requests
+from syphus.testing import Script
 from tests.pipeline.eight_photos import files_of, lines_of
-from tests.pipeline.judged_photos import (
+from tests.pipeline.judge_clerk import (
     ALL,
     CRITERIA,
     JUDGED,
@@ -135,6 +136,26 @@ def test_a_later_judge_asks_for_its_own_stage_alone(job: Any, clerk: Clerk, sit:
         for line in lines_of(job.folder, stage)
         if line["kind"] == "reply"
     )
+
+
+def test_a_long_list_is_divided(job: Any, clerk: Clerk, photos: Any) -> None:
+    """Fifty pairs of one query travel in three requests; under a small max_tokens five in each."""
+    long = "\n\n".join(f"Question: What is {n} in it?\nAnswer: A thing {n}." for n in range(50))
+    judged = clerk
+
+    def answer(messages: list[dict[str, Any]], body: dict[str, Any]) -> str:
+        return judged(messages, body) if "annotation" in messages[-1]["content"] else long
+
+    job.server.play(Script(answer=answer))
+    rules = {"quality_skips": {"near_in_source", "near_in_set"}}
+    assert job.run(photos(1, **rules), judge=True).requests == 4
+    assert sorted(len(graded["pairs"]) for graded in clerk.judged) == [10, 20, 20]
+    assert len(job.read("judgements.json")) == quality(job)["judge"]["judged"] == 50
+    (job.folder / "journal" / "judge.jsonl").unlink()
+    clerk.judged.clear()
+    job.run(photos(1, **rules), judge=True, max_tokens=120)
+    assert [len(graded["pairs"]) for graded in clerk.judged] == [5] * 10
+    assert len(job.read("judgements.json")) == 50
 
 
 def test_rules_of_the_data_set_hold_for_the_judge(job: Any, clerk: Clerk, photos: Any) -> None:

@@ -1,4 +1,4 @@
-"""Photos whose pairs are known, and who answers about them, judges and translates."""
+"""A model that writes pairs, judges and translates them, and what a judged run should hold."""
 
 from __future__ import annotations
 

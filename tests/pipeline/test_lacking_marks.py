@@ -1,4 +1,4 @@
-"""What a judge replies is taken for what it says; what lacks a mark is asked for again."""
+"""Judgements that lack a mark or don't come: asked again, never guessed; the pair is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from syphus.testing import Fault, Script
-from tests.pipeline.judged_photos import (
+from tests.pipeline.judge_clerk import (
     ONLY_JUDGED,
     QUERIES,
     Clerk,
@@ -151,23 +151,3 @@ def test_an_endpoint_without_schemas_gets_the_shape_in_words(
     again = [text for text in clerk.texts if '"rejected":' in text]
     assert len(again) == QUERIES
     assert all("of exactly this shape" in text for text in again)
-
-
-def test_a_long_list_is_divided(job: Any, clerk: Clerk, photos: Any) -> None:
-    """Fifty pairs of one query travel in three requests; under a small max_tokens five in each."""
-    long = "\n\n".join(f"Question: What is {n} in it?\nAnswer: A thing {n}." for n in range(50))
-    judged = clerk
-
-    def answer(messages: list[dict[str, Any]], body: dict[str, Any]) -> str:
-        return judged(messages, body) if "annotation" in messages[-1]["content"] else long
-
-    job.server.play(Script(answer=answer))
-    rules = {"quality_skips": {"near_in_source", "near_in_set"}}
-    assert job.run(photos(1, **rules), judge=True).requests == 4
-    assert sorted(len(graded["pairs"]) for graded in clerk.judged) == [10, 20, 20]
-    assert len(job.read("judgements.json")) == quality(job)["judge"]["judged"] == 50
-    (job.folder / "journal" / "judge.jsonl").unlink()
-    clerk.judged.clear()
-    job.run(photos(1, **rules), judge=True, max_tokens=120)
-    assert [len(graded["pairs"]) for graded in clerk.judged] == [5] * 10
-    assert len(job.read("judgements.json")) == 50
