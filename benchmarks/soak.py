@@ -2,6 +2,7 @@
 
     python benchmarks/soak.py                                                (20,000 queries)
     python benchmarks/soak.py --queries 2000 --kills 12 --languages de,ja    (with translation)
+    python benchmarks/soak.py --queries 2000 --kills 12 --languages de --judge     (and a judge)
 
 A scripted server (`python -m syphus.testing`) is one process, the command line
 (`python main.py --name Soak.soak --num_threads 64`) another. The command is killed by SIGKILL at
@@ -48,6 +49,8 @@ from soak_checks import (
     fetch_seen,
 )
 from soak_script import SYSTEM_MESSAGE, draw_texts
+
+from syphus.core.records import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,9 +181,7 @@ class Soak:
     ) -> None:
         self.output = folder / "killed"
         journal = self.output / "journal"
-        self.tails = [
-            JournalTail(journal / f"{stage}.jsonl") for stage in ("generate", "translate")
-        ]
+        self.tails = [JournalTail(journal / f"{stage}.jsonl") for stage in STAGES]
         self.threads = THREADS
         self.kept: dict[Unit, int] = {}
         self.kills: Counter[str] = Counter()
@@ -284,7 +285,8 @@ def run(folder: Path, options: argparse.Namespace) -> bool:
     # What a kill cuts off, half of the places on average, is sent again, mostly without a fault.
     sends = 1 + options.kills * THREADS / 2 / options.queries
     share = min(1.0, options.fault_rate * sends)
-    later = options.languages != "none"
+    stages = 1 + options.judge + (options.languages != "none")
+    later = stages > 1
     texts = list(draw_texts(options.queries, share=share, seed=options.seed, later=later))
     # Ids come twice, with another text: the second is named id#2.
     unique = max(1, options.queries * 4 // 5)
@@ -294,8 +296,8 @@ def run(folder: Path, options: argparse.Namespace) -> bool:
     (folder / "datasets").mkdir()
     (folder / "datasets" / "soak.py").write_text(PLUGIN)
     arguments = ["--name", "Soak.soak", "--model", "m", "--no_progress"]
-    arguments += ["--languages", options.languages]
-    outcomes = options.queries * (2 if later else 1)
+    arguments += ["--languages", options.languages, *(["--judge"] if options.judge else [])]
+    outcomes = options.queries * stages
     dice = random.Random(options.seed)  # noqa: S311 - moments, not secrets
     moments = draw_moments(options.kills, outcomes, dice)
 
@@ -340,12 +342,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--fault_rate", type=float, default=0.05, help="share of all attempts")
     parser.add_argument("--languages", default="none", help="as the command has it")
+    parser.add_argument("--judge", action="store_true", help="with the judge's stage")
     parser.add_argument("--seed", type=int, default=1, help="of the faults and the moments")
     parser.add_argument("--folder", type=Path, help="keep all files in this new folder")
     options = parser.parse_args()
     print(
         f"{options.queries:,} queries, {options.fault_rate:.0%} faults, {options.kills} kills, "
-        f"languages {options.languages}, seed {options.seed}"
+        f"languages {options.languages}, {'a judge, ' if options.judge else ''}seed {options.seed}"
     )
     if options.folder is not None:
         options.folder.mkdir(parents=True)

@@ -16,6 +16,7 @@ import orjson
 from soak_script import PASSING, STOPPING, TURNS, final_state
 
 from syphus.testing import FAULT_KINDS
+from syphus.testing.judging import read_judge_request
 from syphus.testing.translating import read_translation_request
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from soak import Soak
 
-# ("generate", query, turn) or ("translate", query, pair, language, whether it is asked again).
+# ("generate", query, turn), ("translate", query, pair, language, whether it is asked again), or
+# ("judge", query, pair, whether it is asked again).
 Unit: TypeAlias = tuple[Any, ...]
 
 NOT_COMPARED = ("run.json", "meta.json")
@@ -71,12 +73,14 @@ class JournalTail:
             self.late += kind == "sent" and line["key"] in self.ended
             return
         query, turn = line["query"], line["turn"]
-        if "languages" not in line:
+        if "pairs" not in line:
             self.units["generate", query, turn] += 1
             self.last_kind[query] = kind
             self.ended.add(line["key"])
             return
         for pair in line["pairs"]:
+            if not line["languages"]:
+                self.units["judge", query, pair, turn > 0] += 1
             for code in line["languages"]:
                 self.units["translate", query, pair, code, turn > 0] += 1
 
@@ -114,6 +118,9 @@ def fetch_seen(base_url: str, names: dict[str, str], folder: Path) -> Seen:
         elif (request := read_translation_request(text)) is not None:
             for unit in _translations(request, by_photo, names):
                 units[unit] += query["seen"]
+        elif (request := read_judge_request(text)) is not None:
+            for unit in _judgements(request, names):
+                units[unit] += query["seen"]
     return Seen(requests=requests, faults=faults, units=units)
 
 
@@ -122,15 +129,27 @@ def _translations(
 ) -> list[Unit]:
     units: list[Unit] = []
     for place, asked in request["pairs"].items():
-        # What is thing 2 of photo 17?
-        words = "".join(mark if mark.isascii() else " " for mark in asked["instruction"]).split()
-        query = names[by_photo[words[-1].rstrip("?")]]
+        number, photo = _numbers(asked["instruction"])
+        query = names[by_photo[photo]]
         again = request.get("rejected", {}).get(place, {})
         units += [
-            ("translate", query, int(words[3]), code, code in again)
-            for code in request["languages"]
+            ("translate", query, number, code, code in again) for code in request["languages"]
         ]
     return units
+
+
+def _judgements(request: dict[str, Any], names: dict[str, str]) -> list[Unit]:
+    query, again = names[request["annotation"]], request.get("rejected", {})
+    return [
+        ("judge", query, _numbers(asked["question"])[0], place in again)
+        for place, asked in request["pairs"].items()
+    ]
+
+
+def _numbers(question: str) -> tuple[int, str]:
+    # What is thing 2 of photo 17?
+    words = "".join(mark if mark.isascii() else " " for mark in question).split()
+    return int(words[3]), words[-1].rstrip("?")
 
 
 def read_states(folder: Path, tail: JournalTail) -> tuple[dict[str, str], int]:

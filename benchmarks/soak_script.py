@@ -2,8 +2,9 @@
 
 A query names in brackets the faults that it meets: `Photo number 17. [reset]`. So what happens to
 a query is decided by its text, whatever was killed meanwhile, and a run without the faults that
-pass by must come to the same outputs. `(later reset)` asks the answer to name the fault: the
-translation of the pairs meets it then.
+pass by must come to the same outputs. `(later reset)` asks the answer to name the fault:
+judging and translating the pairs meet it then. The judge, who is shown the query, meets its faults
+too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import orjson
 
 from syphus.core.identity import canonical_json
 from syphus.testing import Fault, Script, draw_answer
+from syphus.testing.judging import read_judge_request
 from syphus.testing.translating import read_translation_request
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ STOPPING: dict[str, tuple[Fault, ...]] = {
 
 
 def draw_texts(count: int, *, share: float, seed: int, later: bool) -> Iterator[str]:
-    """The queries: `share` of them meet a fault, evenly over the kinds; `later` in translation.
+    """The queries: `share` of them meet a fault, evenly over the kinds; `later`: in later stages.
 
     A query meets at most two faults that pass by: a third that may have been billed would end it.
     """
@@ -157,12 +159,13 @@ def _stop() -> tuple[Fault, ...]:
 
 
 def answer(messages: list[dict[str, Any]], body: dict[str, Any]) -> str:
-    """Pairs or translations, by the messages alone.
+    """Pairs, judgements or translations, by the messages alone.
 
     A correcting turn doesn't say which query it belongs to, so `turns.jsonl` in the working folder
     tells it.
     """
-    if read_translation_request(messages[-1]["content"]) is not None:
+    last = messages[-1]["content"]
+    if read_translation_request(last) is not None or read_judge_request(last) is not None:
         return draw_answer(messages, body)
     asked, turn = messages[1]["content"], len(messages) // 2 - 1
     if turn:

@@ -10,15 +10,20 @@ from syphus.engine.retry import Answers, may_retry
 from syphus.engine.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     from syphus.core.batches import BatchOutcome
     from syphus.core.errors import RequestError
+    from syphus.core.records import Request, Stage
     from syphus.engine.asking import Wording
     from syphus.engine.batch_filing import Filing
     from syphus.engine.batch_lines import LineFacts
     from syphus.engine.engine import Counts
     from syphus.engine.retry import RetryPolicy
+
+    # What is asked in the place of a request that an earlier sitting sent in vain: one or more.
+    Renew: TypeAlias = Callable[[Request], Sequence[Request]]
 
 MOST_ATTEMPTS = 12
 _ALIKE_BEFORE_STOPPING = 20
@@ -27,6 +32,8 @@ _ALIKE_BEFORE_STOPPING = 20
 class Owners:
     """`ask_again` takes work for the next batch, `stop` what ends the run.
 
+    `renewing` tells, by stage, what is asked in the place of a request that another sitting than
+    `sitting` sent in vain; where it names none, the request is asked as it was.
     `unread` counts outcomes that were filed and of which the engine hasn't heard yet that they
     are settled.
     """
@@ -38,7 +45,9 @@ class Owners:
         counts: Counts,
         wording: Wording,
         policy: RetryPolicy,
-        ask_again: Callable[[Work], None],
+        sitting: str,
+        renewing: Mapping[Stage, Renew],
+        ask_again: Callable[[Sequence[Work]], None],
         stop: Callable[[StoppingError], None],
         wall_clock: Callable[[], float],
     ) -> None:
@@ -47,6 +56,8 @@ class Owners:
         self._counts = counts
         self._wording = wording
         self._policy = policy
+        self._sitting = sitting
+        self._renewing = renewing
         self._ask_again = ask_again
         self._stop = stop
         self._wall_clock = wall_clock
@@ -70,12 +81,12 @@ class Owners:
             # Said once the chunk is at its end: the next sitting mustn't meet it there again.
             self._filing.tally(outcome.batch).stopped_by = error
         elif self._wording.learn(line.wording, error):
-            self._retry(work, error)
+            self._retry(work, error, sitting=line.sitting)
         elif isinstance(error, RetryableError):
             weight = self._answers.weigh(error, work.tries)
             work.tries.count(error, weight=weight, now=self._wall_clock())
             if work.tries.sent < MOST_ATTEMPTS and may_retry(error, work.tries, self._policy):
-                self._retry(work, error)
+                self._retry(work, error, sitting=line.sitting)
             else:
                 self.give_up(work, error, chunk=outcome.batch)
         elif self._has_answered or self._filing.tally(outcome.batch).is_judged:
@@ -133,7 +144,9 @@ class Owners:
         """One filed outcome has been read."""
         self.unread = max(0, self.unread - 1)
 
-    def _retry(self, work: Work, error: RequestError) -> None:
+    def _retry(self, work: Work, error: RequestError, *, sitting: str) -> None:
         self._counts.retried += 1
         self._counts.rate_limited += error.kind == "rate_limited"
-        self._ask_again(work)
+        renew = None if sitting == self._sitting else self._renewing.get(work.request.stage)
+        requests = [work.request] if renew is None else renew(work.request)
+        self._ask_again([Work(request=each, tries=replace(work.tries)) for each in requests])

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from syphus.core.batches import BatchBackend, BatchOutcome
     from syphus.core.deployments import Deployment
     from syphus.core.errors import SyphusError
-    from syphus.core.records import Request
+    from syphus.core.records import Request, Stage
     from syphus.engine.asking import Wording
+    from syphus.engine.batch_owners import Renew
     from syphus.engine.budget import Budget
     from syphus.engine.engine import Engine
     from syphus.engine.sink import Sink
@@ -89,12 +90,15 @@ class BatchEngine:
         self._patience = patience
         self._facts = FactsReader()
         self._sitting = secrets.token_hex(6)
+        self.renewing: dict[Stage, Renew] = {}
         self._filing = Filing(sink, deployment=deployment.name, let_go=backend.durable)
         self._owners = Owners(
             self._filing,
             counts=self.counts,
             wording=wording,
             policy=policy or RetryPolicy(),
+            sitting=self._sitting,
+            renewing=self.renewing,
             ask_again=self._ask_again,
             stop=self.stop,
             wall_clock=wall_clock,
@@ -248,9 +252,11 @@ class BatchEngine:
         if stopped_by is not None:
             self.stop(stopped_by)
 
-    def _ask_again(self, work: Work) -> None:
+    def _ask_again(self, works: Sequence[Work]) -> None:
         if self.stopped_by is None:
-            self._offer(work)
+            self._open += len(works) - 1
+            for work in works:
+                self._offer(work)
 
     def _offer(self, work: Work) -> None:
         """Finds the request in a chunk of an earlier sitting, else lets it wait for a place."""

@@ -12,6 +12,7 @@ REFUSED: Final = "the model refused"
 CUT_OFF: Final = "the reply was cut off"
 NO_JSON: Final = "the reply is not JSON"
 NO_PAIR: Final = "the pair is missing"
+OTHER_NUMBERS: Final = "the pairs have other numbers than in the request"
 
 _MOST_STARTS: Final = 16
 _LONGEST_SHOWN: Final = 40
@@ -26,7 +27,8 @@ def read_judgement(
 
     Takes any text and never raises. Words and fences around the JSON are passed over; of several
     objects the one that gives most is read, the last of equals. A pair counts as judged if each of
-    its marks is there and is a whole number from 1 to 5.
+    its marks is there and is a whole number from 1 to 5. Where a pair is missing and another number
+    stands there, as where they are counted from 0, no mark is read: nobody knows whose it is.
     """
     values, is_broken = _objects(text or "")
     found = [_read(value, pairs) for value in values]
@@ -68,6 +70,9 @@ def _read(value: dict[str, Any], pairs: int) -> Judgement:
         # They may stand in an object of their own, as the pairs do in the request.
         inner = (each for each in value.values() if isinstance(each, dict))
         value = next((each for each in inner if each.keys() & set(names)), value)
+    numbers = {name for name in value if name.isdecimal()}
+    if numbers - set(names) and set(names) - numbers:
+        return Judgement(missing=dict.fromkeys(range(1, pairs + 1), OTHER_NUMBERS))
     given: dict[int, Scores] = {}
     missing: dict[int, str] = {}
     for place, name in enumerate(names, start=1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syphus.core.errors import SettingsError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from syphus.core.records import Stage
     from syphus.engine.asking import Asking
     from syphus.engine.batch_earlier import SentBefore
+    from syphus.engine.batch_owners import Renew
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.spent import Spent
@@ -48,6 +49,7 @@ class Asked:
     keeps_strays: bool = False
     sent_before: Callable[[str], Sequence[SentBefore]] = _nothing
     batches: Callable[[], BatchCounts] | None = None
+    renewing: dict[Stage, Renew] = field(default_factory=dict)
 
 
 async def open_asked(

@@ -115,6 +115,7 @@ async def open_batches(
         keeps_strays=True,
         sent_before=engine.sent_before,
         batches=lambda: count_batches(backend.states()),
+        renewing=engine.renewing,
     )
 
 

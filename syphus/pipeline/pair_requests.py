@@ -179,6 +179,18 @@ class PairRequests(Generic[Given]):
             self._engine.stop(stop_for(error))
         self._engine.settle()
 
+    def renew(self, request: Request) -> Sequence[Request]:
+        """What is asked in the place of a request that an earlier sitting sent in vain.
+
+        That is the request itself, unless some of what it asks for isn't wanted any more. A plugin
+        that raises when it is read again stops the sending.
+        """
+        try:
+            return self._renewed(request) or [request]
+        except (InputError, OSError) as error:
+            self._engine.stop(stop_for(error))
+            return [request]
+
     def is_unasked(self, progress: Progress[Given], name: Name) -> bool:
         """Whether it may be asked for once more."""
         return progress.tries[name] <= self._max_reasks
@@ -189,12 +201,27 @@ class PairRequests(Generic[Given]):
         self._remember(position, kept.offset)
         self._apply(progress, request.pairs, request.languages, kept.outcome)
         progress.asking.difference_update(names_of(request.pairs, request.languages))
-        requests = self._next(position, progress)
+        try:
+            requests = self._next(position, progress)
+        finally:  # a plugin may raise, and other outcomes of the query still come
+            if progress.asking:
+                self._hold(position, progress)
         if progress.asking:
-            self._hold(position, progress)
             return requests
         self._open -= 1
         return self._stage.settled(position, progress)
+
+    def _renewed(self, request: Request) -> list[Request]:
+        position, names = request.position, set(names_of(request.pairs, request.languages))
+        progress = self._held(request)
+        asked = progress.asking & names
+        progress.asking -= names
+        wanted = self._wanted(progress) & names
+        progress.asking |= wanted or asked
+        self._hold(position, progress)
+        if not wanted or wanted == names:
+            return []
+        return self._stage.write(position, progress, wanted, describe=self._describe())
 
     def _in_batches(self, position: int, progress: Progress[Given]) -> list[Request]:
         """What earlier sittings asked in batches, as they asked it, if any of it is wanted still.

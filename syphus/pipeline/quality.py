@@ -188,10 +188,16 @@ class Sieve:
             yield f"quality: none of {self._pairs} pairs has a fault"
             return
         counts = ", ".join(f"{name} {count}" for name, count in self._counts.items() if count)
-        judge = "" if self._judgements is None else "--judge "
-        left_out = f"kept; --reparse {judge}--quality drop leaves them out"
+        left_out = f"kept; --reparse {self._judge_flags}--quality drop leaves them out"
         end = "dropped" if self._quality.drops else left_out
         yield f"quality: {self._faulty} of {self._pairs} pairs have faults ({counts}); {end}"
+
+    @property
+    def _judge_flags(self) -> str:
+        if self._judgements is None:
+            return ""
+        least = self._quality.standard.least
+        return "--judge " if least == LEAST_GOOD else f"--judge --judge_least {least} "
 
 
 def _reject(pair: QuestionAnswer, faults: dict[str, str], scores: Scores | None) -> Rejected:

@@ -99,10 +99,11 @@ class Following:
 
     def attach(self, asked: Asked, generation: Generation) -> None:
         """Names who asks, and where the pairs come from."""
-        for stage in self._stages.values():
+        for name, stage in self._stages.items():
             stage.requests.attach(
                 asked.engine, asked.wants_description, generation.pairs_of, asked.sent_before
             )
+            asked.renewing[name] = stage.requests.renew
         if self.judging is not None:
             self.judging.look_up(generation.about)
 

@@ -24,6 +24,7 @@ NO_JSON: Final = "the reply is not JSON"
 BROKEN: Final = "the JSON is broken"
 CUT_OFF: Final = "the reply was cut off"
 NO_PAIR: Final = "the pair is missing"
+OTHER_NUMBERS: Final = "the pairs have other numbers than in the request"
 NO_LANGUAGE: Final = "the language is missing"
 
 _MOST_MENDED: Final = 2
@@ -45,7 +46,8 @@ def read_translations(
     Takes any text and never raises. A pair counts as translated into a language if its instruction
     and its answer are both there as text. Talk and fences around the JSON are passed over, slightly
     broken JSON is repaired, and of a reply that was cut off the texts before the cut are kept. Of
-    several JSON objects the one that gives most is read, the last of equals.
+    several JSON objects the one that gives most is read, the last of equals. One that lacks a pair
+    and has another number in its place gives nothing: nobody knows whose its texts are.
     """
     wanted = _Wanted(pairs=pairs, languages=tuple(languages))
     truncated = finish_reason == "length"
@@ -85,6 +87,7 @@ class _Found:
     texts: _Texts = field(default_factory=dict)
     numbers: set[int] = field(default_factory=set)
     extra_keys: int = 0
+    no_pair: str = NO_PAIR
 
 
 def _say_withheld(text: str | None, finish_reason: str, refusal: str | None) -> str | None:
@@ -136,7 +139,7 @@ def _read(value: Any, wanted: _Wanted, absence: str | None) -> ReadTranslations:
         if absence and not all(values.values()):
             reasons = [absence]
         elif not any(values.values()):
-            reasons = [NO_LANGUAGE if number in found.numbers else NO_PAIR]
+            reasons = [NO_LANGUAGE if number in found.numbers else found.no_pair]
         missing[number, code] = Untranslated(
             number=number,
             language=code,
@@ -160,8 +163,12 @@ def _choose(values: Sequence[Any], name: str, source: str) -> tuple[str, str | N
 
 def _collect(value: Any, wanted: _Wanted) -> _Found:
     numbers = {str(place): pair.number for place, pair in enumerate(wanted.pairs, 1)}
-    found = _Found()
-    for key, pair in _unwrap(value, numbers):
+    found, items = _Found(), _unwrap(value, numbers)
+    keys = {key for key, _ in items}
+    if numbers.keys() - keys and any(key.isdecimal() for key in keys - numbers.keys()):
+        # Counted from 0, a pair would get the texts of the next one.
+        return _Found(extra_keys=len(items), no_pair=OTHER_NUMBERS)
+    for key, pair in items:
         if key not in numbers:
             found.extra_keys += 1
             continue

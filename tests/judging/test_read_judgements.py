@@ -70,7 +70,23 @@ def test_what_is_left_out_is_missing() -> None:
         1: "clarity is missing"
     }
     assert set(read(json.dumps({"relevance": 5})).missing.values()) == {reading.NO_PAIR}
-    assert set(read(json.dumps({"4": GOOD["1"]})).missing.values()) == {reading.NO_PAIR}
+    assert set(read(json.dumps({"4": GOOD["1"]})).missing.values()) == {reading.OTHER_NUMBERS}
+
+
+@pytest.mark.parametrize("numbers", ["012", "234", "135"])
+@pytest.mark.parametrize("inside", [None, "pairs"])
+def test_marks_under_other_numbers_are_nobodys(numbers: str, inside: str | None) -> None:
+    """Counted from 0, the first pair would get the marks of the second."""
+    reply = dict.fromkeys(numbers, GOOD["1"])
+    judgement = read(json.dumps(reply if inside is None else {inside: reply}))
+    assert judgement.missing == dict.fromkeys((1, 2, 3), reading.OTHER_NUMBERS)
+
+
+def test_a_number_too_many_takes_nothing_from_the_others() -> None:
+    """Where no pair is missing, it is clear whose the marks are."""
+    assert (
+        read(json.dumps(GOOD | {"4": GOOD["1"], "note": 5})).given == read(json.dumps(GOOD)).given
+    )
 
 
 @pytest.mark.parametrize(

@@ -136,17 +136,97 @@ def test_what_another_model_was_asked_is_kept_when_it_comes(
     assert created(job.server) == [COUNT, COUNT]
 
 
-def test_a_translation_in_a_batch_that_failed_is_asked_again_once_in_the_next(
+HALF_EXPIRES = Script(
+    batches=Batches(running=20, endings=[BatchEnding("expired", at=(2,), done=0.5)])
+)
+
+
+@pytest.mark.parametrize("at_hand", [2000, 1])
+@pytest.mark.parametrize("after", ["de", "zh,fr"])
+def test_only_what_is_wanted_still_of_translations_that_expired_is_asked_again(
+    job: Any,
+    photos: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    at_hand: int,
+    after: str,
+) -> None:
+    """A language that left the run meanwhile isn't paid for; what came in it stays."""
+    monkeypatch.setattr(pair_requests, "_MOST_AT_HAND", at_hand)
+    stop_in_batch(job, photos(COUNT), 2, script=HALF_EXPIRES, languages="de,zh")
+    done = job.run(photos(COUNT), languages=after, **BATCH)
+    assert done.outcome.exit_status == 0
+    wanted = dict.fromkeys(after.split(","), 3 * COUNT)
+    assert done.outcome.snapshot.translated.items() >= wanted.items()
+    asked = Counter({"de": COUNT // 2, "zh": COUNT // 2})
+    asked[after[:2]] += COUNT // 2
+    assert asked_languages(job) == asked + Counter({"fr": COUNT} if "fr" in after else {})
+    done = job.run(photos(COUNT), languages=after, **BATCH)
+    assert done.requests == 0
+
+
+def test_what_expired_and_is_wanted_as_it_was_goes_as_it_was(
     job: Any, photos: Callable[..., Any]
 ) -> None:
-    """What was taken over from a sitting with other languages is retried like any other line."""
-    ending = BatchEnding("expired", at=(2,), done=0.5)
-    script = Script(batches=Batches(running=20, endings=[ending]))
-    stop_in_batch(job, photos(COUNT), 2, script=script, languages="de,zh")
-    done = job.run(photos(COUNT), languages="de", **BATCH)
-    assert done.outcome.snapshot.translated["de"] == 3 * COUNT
+    """The lines are those of the batch that expired, and each is asked once more."""
+    stop_in_batch(job, photos(COUNT), 2, script=HALF_EXPIRES, languages="de,zh")
+    done = job.run(photos(COUNT), languages="de,zh", **BATCH)
+    assert done.outcome.snapshot.translated == {"de": 3 * COUNT, "zh": 3 * COUNT}
     assert created(job.server) == [COUNT, COUNT, COUNT // 2]
     assert sum(line.billed for line in job.server.log.batches.lines()) == 2 * COUNT
+
+
+def test_what_expired_is_divided_as_a_new_request_where_it_changes(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """One line may become several: the run waits for all of them."""
+    stop_in_batch(
+        job, photos(COUNT), 2, script=HALF_EXPIRES, languages="de,zh,fr,ja", max_tokens=4000
+    )
+    done = job.run(photos(COUNT), languages="de,zh,fr", max_tokens=150, **BATCH)
+    assert done.outcome.exit_status == 0
+    assert {done.outcome.snapshot.translated[code] for code in ("de", "zh", "fr")} == {3 * COUNT}
+    assert created(job.server)[2] > COUNT // 2
+    assert asked_languages(job)["ja"] == COUNT // 2
+
+
+def test_judgements_that_expired_are_asked_again_for_the_pairs_that_are_judged_now(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A rule that came meanwhile takes pairs out: nothing is paid for their marks."""
+    stop_in_batch(job, photos(COUNT), 2, script=HALF_EXPIRES, judge=True)
+    replies = [line["text"] for line in lines_of(job.folder, "generate") if line["kind"] == "reply"]
+    last = [text.split("Question: ")[-1].split("\n")[0] for text in replies]
+    done = job.run(photos(COUNT, giveaway_phrases=last), judge=True, **BATCH)
+    assert done.outcome.exit_status == 0
+    assert done.outcome.snapshot.judged == 2 * COUNT
+    judged = [line["pairs"] for line in lines_of(job.folder, "judge") if line["kind"] == "reply"]
+    assert sorted(judged) == [[1, 2]] * (COUNT // 2) + [[1, 2, 3]] * (COUNT // 2)
+
+
+def test_a_plugin_that_raises_where_its_expired_pairs_are_read_again_stops_the_sending(
+    job: Any, photos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends with its reason, and the same command goes on."""
+    monkeypatch.setattr(pair_requests, "_MOST_AT_HAND", 0)
+    read: Counter[str] = Counter()
+
+    def once(_: Any, query: Any) -> list[Pair]:
+        read[query.id] += 1
+        if read[query.id] == 2:
+            raise ValueError("read twice")
+        return ready(_, query)
+
+    brings: dict[str, Any] = {"has_ready_pairs": lambda _: True}
+    script = Script(batches=Batches(running=20, endings=[BatchEnding("expired", at=(1,), done=0)]))
+    dataset = photos(COUNT, ready_pairs=ready, **brings)
+    stop_in_batch(job, dataset, 1, script=script, languages="de,zh")
+    broken = job.run(photos(COUNT, ready_pairs=once, **brings), languages="de", **BATCH)
+    assert broken.outcome.exit_status == 3
+    assert "read twice" in str(broken.outcome.stopped_by)
+    done = job.run(dataset, languages="de", **BATCH)
+    assert done.outcome.exit_status == 0
+    assert done.outcome.snapshot.translated["de"] == COUNT
+    assert asked_languages(job) == {"de": COUNT}
 
 
 def stop_unsent(job: Any, dataset: Any, at: int, **settings: Any) -> None:

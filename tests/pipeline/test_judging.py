@@ -111,6 +111,9 @@ def test_another_threshold_costs_nothing(job: Any, another: Any, sit: Any) -> No
         kept = [pair for pair in JUDGED if not is_low(pair, least)]
         assert written(job) == kept
         assert quality(job)["judge"]["least"] == least
+    said = sit(job, judge_least=5, reparse=True).said
+    assert "--reparse --judge --judge_least 5 --quality drop leaves them out" in said
+    assert sit(job, quality="drop", judge_least=4, reparse=True).requests == 0
     sit(another, quality="drop", judge_least=4, languages="de")
     mine, others = files_of(job.folder), files_of(another.folder)
     for name in mine.keys() - {"meta.json"}:

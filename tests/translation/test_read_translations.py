@@ -182,6 +182,16 @@ def test_wrong_types_at_any_level(wrong: Any, level: str) -> None:
     assert_right(result)
 
 
+@pytest.mark.parametrize("places", ["01", "23"])
+@pytest.mark.parametrize("inside", [None, "pairs"])
+def test_texts_under_other_numbers_are_nobodys(places: str, inside: str | None) -> None:
+    """Counted from 0, the first pair would get the texts of the second."""
+    reply = dict(zip(places, make_reply().values(), strict=True))
+    result = read(write(reply if inside is None else {inside: reply}))
+    assert not result.given
+    assert set(reasons(result).values()) == {reading.OTHER_NUMBERS}
+
+
 def test_extra_keys_are_passed_over_and_counted() -> None:
     """Of a pair, a field and a language that nobody asked for, nothing is read."""
     reply = make_reply()
