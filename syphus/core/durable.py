@@ -7,9 +7,11 @@ for outputs at the end of a run, never per query.
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,6 +19,10 @@ import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+# What tempfile puts into its names.
+_RANDOM = "[a-z0-9_]" * 8
 
 
 def sync_folder(folder: Path) -> None:
@@ -35,6 +41,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb", buffering=1 << 18) as file:
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -44,6 +52,19 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what processes that were killed left of `path` beside it; one that lives keeps its.
+
+    A file that is being written is locked, and the kernel lets go of it when the process ends.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{_RANDOM}.part"):
+        if left.is_symlink() or not left.is_file():
+            continue
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:
