@@ -16,6 +16,7 @@ from syphus.backends.transport.errors import (
     AnswerTooLarge,
     ConnectTimedOut,
     DeadlinePassed,
+    NameUnknown,
     NoConnection,
     ProxyRefused,
     TransportError,
@@ -27,6 +28,7 @@ from syphus.core.errors import (
     ContentFiltered,
     ContextTooLong,
     MalformedReply,
+    NoSuchName,
     QuotaUsedUp,
     RateLimited,
     RequestError,
@@ -170,7 +172,8 @@ def transport_error(exc: TransportError, *, secrets: Iterable[str] = ()) -> Requ
         case ConnectTimedOut():
             return TimedOut(message)
         case NoConnection():
-            return ConnectionFailed(message)
+            kind = NoSuchName if isinstance(exc, NameUnknown) else ConnectionFailed
+            return kind(message)
         case DeadlinePassed():
             return TimedOut(message, maybe_billed=exc.sent)
         case AnswerTooLarge():

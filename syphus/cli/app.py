@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from syphus.cli.cancel import cancel
 from syphus.cli.convert import convert
 from syphus.cli.datasets import datasets
 from syphus.cli.export import export
+from syphus.cli.judge import judge
 from syphus.cli.report import report
 from syphus.cli.run import run
 from syphus.cli.status import status
@@ -32,7 +34,8 @@ WRONG_INPUT = 2
 STOPPED_EARLY = 3
 # What typer makes of Ctrl-C.
 _INTERRUPTED = 130
-_NOTHING_YET = "interrupted before anything was asked"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOTHING_YET = "interrupted before anything was asked this time"
 
 
 class Surroundings:
@@ -77,6 +80,7 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_top)
     app.command()(run)
+    app.command()(judge)
     app.command()(translate)
     app.command()(export)
     app.command()(datasets)
@@ -109,6 +113,11 @@ def run_app(arguments: list[str], *, root: Path) -> int:
 def _tell(error: BaseException, around: Surroundings) -> int:
     if isinstance(error, typer.Abort | KeyboardInterrupt):
         return _complain(_NOTHING_YET, STOPPED_EARLY, around)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        said = (
+            f"can't write {error.filename or 'a file'}: {error.strerror}; make room, and the same "
+        )
+        return _complain(said + "command goes on", STOPPED_EARLY, around)
     if isinstance(error, JournalWriteFailed | StoppedEarly | OSError):
         return _complain(error, STOPPED_EARLY, around)
     if isinstance(error, SyphusError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from syphus.core.durable import dump
 
 if TYPE_CHECKING:
+    from syphus.pipeline.forecast import Load
     from syphus.pipeline.image_tally import ImageTally
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.preview import Preview
@@ -48,6 +49,9 @@ def show_preview(plan: Plan) -> None:
             f"completion  {found.completion_tokens} tokens if replies are as long as the examples",
             f"            {found.most_completion_tokens} at most",
         ]
+    if found.judging.requests:
+        lines.append(f"judging     {found.judging.requests} requests")
+        lines += _describe_load(found, found.judging, found.most_judging, found.judging_cost)
     lines += _describe_translation(found)
     lines += [
         f"cost        {_range(found.cost, found.most_cost)}",
@@ -69,15 +73,21 @@ def _describe_images(images: ImageTally) -> list[str]:
 
 
 def _describe_translation(found: Preview) -> list[str]:
-    usual, most = found.translation, found.most_translation
     if not found.languages:
         return ["translation none"]
-    cost = "" if not found.translation_cost else f", ${found.translation_cost:.4f}"
+    usual, most = found.translation, found.most_translation
+    return [
+        f"translation {usual.requests} requests into {', '.join(found.languages)}",
+        *_describe_load(found, usual, most, found.translation_cost),
+    ]
+
+
+def _describe_load(found: Preview, usual: Load, most: Load, cost: float | None) -> list[str]:
+    dollars = "" if not cost else f", ${cost:.4f}"
     guess = "" if not found.prompt_tokens else " if pairs are like those of the examples"
     tokens = f"{usual.prompt} tokens of prompt, {usual.completion} of completion"
     return [
-        f"translation {usual.requests} requests into {', '.join(found.languages)}",
-        f"            {tokens}{cost}{guess}",
+        f"            {tokens}{dollars}{guess}",
         f"            {most.prompt} and {most.most_completion} at most",
     ]
 

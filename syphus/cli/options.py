@@ -54,6 +54,14 @@ QualityMode: TypeAlias = Annotated[
         "--quality", help="Check every pair; count those with faults, or drop them. [off]"
     ),
 ]
+Judge: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--judge", help="Have the model grade every pair by the annotation."),
+]
+JudgeLeast: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--judge_least", help="The least mark, of 1 to 5, that is no fault. [3]"),
+]
 PersonalData: TypeAlias = Annotated[
     bool | None,
     typer.Option("--personal_data", help="Mail addresses, telephone numbers etc. are faults."),

@@ -109,6 +109,8 @@ def progress_table(now: Snapshot, *, title: str) -> Table:
     table.add_row("valid", f"{now.valid} ({now.pairs} pairs)")
     table.add_row("invalid", str(now.invalid))
     table.add_row("failed", str(now.failed))
+    if now.judged is not None:
+        table.add_row("judged", f"{now.judged} pairs")
     if now.translated:
         table.add_row("translated", "  ".join(f"{k} {v}" for k, v in now.translated.items()))
     if now.batches is None:
@@ -139,6 +141,7 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
         f"failed    {now.failed}",
         *([f"cut off   {written.truncated}"] if written.truncated else []),
         *([f"restored  {now.restored}"] if now.restored else []),
+        *([] if now.judged is None else [f"judged    {now.judged} pairs"]),
         *(f"in {code}     {count} pairs" for code, count in now.translated.items()),
         f"tokens    {now.prompt_tokens} prompt, {now.completion_tokens} completion",
         f"cost      {_dollars(now.cost)}",
@@ -162,8 +165,22 @@ def show_outcome(outcome: Outcome, *, observer: Observer) -> None:
             f"{refused} translations are missing, English has the pairs: "
             f"see {listed}; --redo invalid asks for them again"
         )
+    _tell_judgements(outcome, observer)
     if outcome.stopped_by is not None:
         go_on = "; the same command goes on from here" if outcome.goes_on else ""
         observer.notice(f"stopped early: {outcome.stopped_by}{go_on}")
     elif now.failed:
         observer.notice(f"{now.failed} queries failed: see {errors}")
+
+
+def _tell_judgements(outcome: Outcome, observer: Observer) -> None:
+    unasked = outcome.unasked_judgements
+    if unasked:
+        is_same = outcome.stopped_by is not None and outcome.goes_on
+        command = "the same command" if is_same else "the run's own command with --judge"
+        observer.notice(f"{unasked} pairs are still to be judged: {command} does that")
+    if refused := outcome.missing_judgements - unasked:
+        observer.notice(
+            f"{refused} pairs have no judgement and are kept: see "
+            f"{outcome.folder / 'judgements.json'}; --redo invalid asks for them again"
+        )

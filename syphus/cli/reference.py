@@ -6,6 +6,7 @@ import sys
 
 _COMMANDS = (
     "run",
+    "judge",
     "translate",
     "datasets",
     "status",
@@ -31,6 +32,7 @@ of the data, not whether they could be printed.
 | 3 | stopped early (signal, budget, quota, key, disk); the same command goes on from there |
 | 4 | finished, but some queries failed; `--redo failed` asks them again; `validate` found faults |
 
+With `--judge`, 4 also says that pairs have no judgement: `--redo invalid` asks for them again.
 A pair that lacks a translation is no failed query: stderr says how many there are,
 `translation_errors.json` lists them, `--redo invalid` asks for them again.
 

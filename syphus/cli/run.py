@@ -17,6 +17,8 @@ from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     FetchImages,
     GlossaryFile,
     ImageSide,
+    Judge,
+    JudgeLeast,
     Money,
     NoProgress,
     NumThreads,
@@ -104,6 +106,8 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
     glossary: GlossaryFile = None,
     quality: QualityMode = None,
     personal_data: PersonalData = None,
+    judge: Judge = None,
+    judge_least: JudgeLeast = None,
     image_side: ImageSide = None,
     fetch_images: FetchImages = None,
     reparse: Annotated[

@@ -104,6 +104,7 @@ def _describe(facts: dict[str, Any]) -> str:
         f"valid     {at_least}{counts['valid']} ({counts['pairs']} pairs)",
         f"invalid   {at_least}{counts['invalid']}",
         f"failed    {at_least}{counts['failed']}",
+        *([f"judged    {at_least}{counts['judged']} pairs"] if counts.get("judged") else []),
         *(
             f"in {code}     {at_least}{count} pairs"
             for code, count in counts.get("translated", {}).items()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from syphus.cli.going_on import go_on
 from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     Backend,
     BaseUrl,
@@ -22,24 +23,10 @@ from syphus.cli.options import (  # noqa: TC001 - typer reads the annotations
     RequestsPerMinute,
     TokensPerMinute,
 )
-from syphus.core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
-KEPT = (
-    "name",
-    "dataset_version",
-    "prompt_path",
-    "query_inputs_path",
-    "slice_start",
-    "slice_end",
-    "random_sample",
-    "seed",
-    "max_reasks",
-    "quality",
-    "personal_data",
-)
 _NOT_SETTINGS = ("context", "run", "config", "no_progress", "languages")
 
 
@@ -70,26 +57,11 @@ def translate(  # noqa: PLR0917 - one parameter a flag is how typer reads a comm
 ) -> int:
     """Translate the pairs of an earlier run; asks only for what isn't there yet."""
     flags = {key: value for key, value in locals().items() if key not in _NOT_SETTINGS}
-    from syphus.cli.run import run_plan  # noqa: PLC0415 - not needed by --help
-    from syphus.core.languages import choose_languages  # noqa: PLC0415
-    from syphus.core.settings import environment, load_settings  # noqa: PLC0415
-    from syphus.export.run_file import read_run_file  # noqa: PLC0415
-    from syphus.pipeline.plan import make_plan  # noqa: PLC0415
+    from syphus.core.languages import choose_languages  # noqa: PLC0415 - not needed by --help
 
-    facts = read_run_file(run)
-    if not facts:
-        raise SettingsError(f"{run} is no run's folder: it has no run.json")
-    kept = {name: facts["settings"].get(name) for name in KEPT}
-    given = {name: value for name, value in flags.items() if value is not None}
-    asked = _joined((*facts.get("languages", ()), *choose_languages(languages)))
-    settings = load_settings(
-        {**kept, **given, "languages": asked, "output_dir": run}, config=config
+    def more(facts: Mapping[str, Any]) -> dict[str, Any]:
+        return {"languages": (*facts.get("languages", ()), *choose_languages(languages))}
+
+    return go_on(
+        context, run, flags, only="translate", more=more, config=config, progress=not no_progress
     )
-    env = environment()
-    context.obj.keep_secret(settings, env)
-    plan = make_plan(settings, root=context.obj.root, env=env, only_translate=True)
-    return run_plan(plan, settings, progress=not no_progress)
-
-
-def _joined(codes: Iterable[Any]) -> str:
-    return ",".join(dict.fromkeys(map(str, codes))) or "none"

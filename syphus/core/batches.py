@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from syphus.core.events import BatchCounts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from syphus.core.errors import RequestError
     from syphus.core.records import Reply
@@ -134,6 +134,13 @@ class BatchBackend(Protocol):
         """Takes note that all outcomes of a chunk are stored: its remote files may go.
 
         `cost` is what it did cost in US dollars, None without a price.
+        """
+
+    async def give_up_unsent(self, is_wanted: Callable[[str], bool]) -> int:
+        """Sends no chunk of an earlier sitting that holds a custom_id which isn't wanted.
+
+        Only those count whose creation nobody has tried. Their lines come back as not billed.
+        Returns how many of them aren't wanted.
         """
 
     async def cancel(self) -> None:

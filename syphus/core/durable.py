@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import glob
+import io
 import os
 import tempfile
 from contextlib import contextmanager, suppress
@@ -23,6 +24,43 @@ if TYPE_CHECKING:
 
 # What tempfile puts into its names.
 _RANDOM = "[a-z0-9_]" * 8
+_BUFFER = 1 << 18
+
+
+def named(error: OSError, path: Path) -> OSError:
+    """The same error with the name of the file, which the kernel doesn't tell of a full disk."""
+    if error.filename is not None or error.errno is None:
+        return error
+    return OSError(error.errno, error.strerror, str(path))
+
+
+class _NamedFile(io.FileIO):
+    """A file whose errors name `path`."""
+
+    def __init__(self, file: Path | int, path: Path) -> None:
+        super().__init__(file, "wb")
+        self._path = path
+
+    def write(self, data: Any) -> int:
+        """Writes what the disk takes of `data`."""
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            raise named(error, self._path) from error
+
+
+def open_to_write(path: Path) -> IO[bytes]:
+    """A new buffered file; where the disk refuses its bytes, the error names it."""
+    return io.BufferedWriter(_NamedFile(path, path), _BUFFER)
+
+
+def sync_file(file: IO[bytes], path: Path) -> None:
+    """Makes what was written durable. Raises OSError with the name `path`."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise named(error, path) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -30,6 +68,8 @@ def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        raise named(error, folder) from error
     finally:
         os.close(handle)
 
@@ -37,15 +77,17 @@ def sync_folder(folder: Path) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to, put in the place of `path` when the block ends without an error."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise named(error, path) from error
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb", buffering=1 << 18) as file:
+        with io.BufferedWriter(_NamedFile(handle, path), _BUFFER) as file:
             with suppress(OSError):  # not every file system has locks
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file, path)
         temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:

@@ -93,6 +93,12 @@ def is_model_named(settings: Settings, env: Mapping[str, str]) -> bool:
     return in_file or _chosen_model(settings, env) is not None
 
 
+def is_address_named(settings: Settings, env: Mapping[str, str]) -> bool:
+    """Whether a flag, the environment or a file names an endpoint, so that a key doesn't choose."""
+    names = ("OPENAI_API_BASE", "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT")
+    return bool(settings.deployments or settings.base_url or _first(env, *names))
+
+
 def _api_type(env: Mapping[str, str]) -> str | None:
     spelled = _first(env, "OPENAI_API_TYPE")
     if spelled is None:

@@ -11,6 +11,7 @@
     │   │   ├── RateLimited        the only kind that lowers concurrency
     │   │   ├── ServerFailed       408, 409, 5xx
     │   │   ├── ConnectionFailed   refused, reset, closed
+    │   │   │   └── NoSuchName     nobody has the name in the address
     │   │   ├── TimedOut           connect, read or total deadline
     │   │   └── MalformedReply     status 200 whose body is no completion
     │   ├── ItemError              this query can't be answered; the others can
@@ -128,6 +129,10 @@ class ConnectionFailed(RetryableError):
     """No answer: refused, reset, or closed before the reply was whole."""
 
     kind = "connection_failed"
+
+
+class NoSuchName(ConnectionFailed):
+    """Nobody has the name in the address: a slip of the pen, more likely than a late server."""
 
 
 class TimedOut(RetryableError):

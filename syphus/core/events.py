@@ -30,9 +30,9 @@ class Snapshot:
     `total` is None while the data set's size isn't known. `valid` counts queries whose final
     reply gave pairs, `invalid` those whose final reply gave none, `failed` those that were given
     up, `empty` those that have no text to ask about, `restored` those whose outcome was in the
-    journal before this sitting; `translated` counts pairs by language. Tokens and `cost` (US
-    dollars, None without a price) are those of the run's whole journal; `seconds` are this
-    sitting's. `batches` is None where a run makes none.
+    journal before this sitting; `translated` counts pairs by language, `judged` those that have
+    marks (None without a judge). Tokens and `cost` (US dollars, None without a price) are those of
+    the run's whole journal; `seconds` are this sitting's. `batches` is None where a run makes none.
     """
 
     total: int | None
@@ -55,6 +55,7 @@ class Snapshot:
     cost: float | None
     seconds: float
     batches: BatchCounts | None = None
+    judged: int | None = None
 
     @property
     def done(self) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from syphus.core.images import SentImage
 
-Stage: TypeAlias = Literal["generate", "translate"]
+Stage: TypeAlias = Literal["generate", "judge", "translate"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+"""In the order in which the pairs of a query go through them."""
 Role: TypeAlias = Literal["user", "assistant"]
 FinishReason: TypeAlias = str
 RelatedBy: TypeAlias = Literal["same_source", "previous_turns", "nearest_text"]
@@ -76,9 +78,9 @@ class Request:
     `identity` is the hash of what is sent (`syphus.core.identity`); `key` names this request in the
     journal (identity and query together); `messages` is canonical JSON of the message array;
     `prompt_tokens` an estimate; `position` counts the run's queries from 0; `turn` counts
-    correcting turns (0 is the first ask). A translation names the `pairs` of its query and the
-    `languages` that it asks for. Of `images`, `messages` hold the addresses; their bytes are put in
-    when it is sent.
+    correcting turns (0 is the first ask). A judgement or a translation names the `pairs` of its
+    query that it is about, a translation also the `languages`. Of `images`, `messages` hold the
+    addresses; their bytes are put in when it is sent.
     """
 
     key: str

@@ -73,7 +73,8 @@ class Settings(_Strict):
     without a pair, or a pair without a translation, is asked for again. Batches are looked at every
     `poll_seconds`; `enqueued_tokens` is the endpoint's limit for prompts in batches under way; a
     rest of at most `batch_fallback_below` requests is finished by `batch_fallback`. `quality` has
-    pairs judged, and those with faults counted or dropped; `personal_data` is one more fault.
+    pairs checked, and those with faults counted or dropped; `personal_data` is one more fault. With
+    `judge` a model grades each pair, and a mark below `judge_least` (3) is a fault.
     Images that go with a question have no side longer than `image_side` pixels; `fetch_images` lets
     those be fetched whose address stands in the data.
     `from_file` names the fields that stand in the settings file `config` alone: the environment
@@ -110,6 +111,8 @@ class Settings(_Strict):
     redo: Literal["failed", "truncated", "invalid"] | None = None
     quality: Literal["off", "report", "drop"] = "off"
     personal_data: bool = False
+    judge: bool = False
+    judge_least: Annotated[int, Field(ge=1, le=5)] | None = None
     image_side: Annotated[int, Field(ge=32, le=8192)] = 768
     fetch_images: bool = False
     deployments: Annotated[tuple[DeploymentEntry, ...], Field(min_length=1)] = ()

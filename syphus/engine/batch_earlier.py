@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _KEY_DIGITS = 16
 # The quotes tell it from the same words in a message, where they are escaped.
-_IS_TRANSLATION = b'"stage":"translate"'
+_IS_FIRST_STAGE = b'"stage":"generate"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentBefore:
-    """A translation that is in a batch: what it asks for, and what tells it from others."""
+    """A request about pairs that is in a batch: what it asks for, and what tells it from others."""
 
     identity: str
     turn: int
@@ -33,18 +33,18 @@ class SentBefore:
     languages: tuple[str, ...]
 
 
-class EarlierTranslations:
-    """The translations in batches of earlier sittings by their journal key; 100 bytes each.
+class EarlierAboutPairs:
+    """What earlier sittings asked about pairs in batches, by its journal key; 100 bytes each.
 
-    Their key stays where model, languages or division change, which their names don't. `lines` are
-    the facts of all lines in batches.
+    The key of translations and judgements stays where languages or division change, which their
+    names don't. `lines` are the facts of all lines in batches.
     """
 
     def __init__(self, lines: Iterable[bytes] = ()) -> None:
         keys, places = array("Q"), array("Q")
         self._packed = bytearray()
         for line in lines:
-            if _IS_TRANSLATION in line:
+            if _IS_FIRST_STAGE not in line:
                 facts = json.loads(line)
                 keys.append(_short_key(facts["key"]))
                 places.append(len(self._packed))
@@ -85,21 +85,21 @@ class Earlier:
         *,
         run_name: str,
         kept: Container[str],
-        translations: EarlierTranslations,
+        about_pairs: EarlierAboutPairs,
+        on_notice: Callable[[str], None],
     ) -> None:
         self.unclaimed = backend.outstanding
         self.kept = kept
         self._backend = backend
         self._run_name = run_name
-        self._translations = translations
+        self._about_pairs = about_pairs
+        self._on_notice = on_notice
         self._claims: dict[int, int] = {}
         self._deferred: dict[str, tuple[BatchOutcome, LineFacts]] = {}
 
-    def translations_of(self, key: str) -> list[SentBefore]:
-        """The translations of one journal key that are still in a batch, or deferred."""
-        found = (
-            dict.fromkeys(self._translations.of(key)) if self.unclaimed or self._deferred else ()
-        )
+    def about_pairs_of(self, key: str) -> list[SentBefore]:
+        """What of one journal key is still in a batch, or deferred."""
+        found = dict.fromkeys(self._about_pairs.of(key)) if self.unclaimed or self._deferred else ()
         return [each for each in found if self._find(f"{key}:{each.identity}:{each.turn}", 0)]
 
     def claim(self, work: Work, own: Callable[[BatchOutcome, LineFacts], None]) -> bool | None:
@@ -121,6 +121,28 @@ class Earlier:
         self._claims[short_id(custom)] = position
         self.unclaimed -= 1
         return True
+
+    async def give_up_unsent(self) -> None:
+        """Has no chunk sent that holds a line which nobody has asked for.
+
+        What of it is asked for comes back as unanswered, and goes into the next chunk.
+        """
+        if not self.unclaimed:
+            return
+        count = await self._backend.give_up_unsent(lambda name: short_id(name) in self._claims)
+        if count:
+            self._on_notice(
+                f"{count} requests that an earlier sitting wrote for a batch and never sent aren't "
+                "asked for now: they are given up, and nothing was paid for them"
+            )
+
+    def tell_unclaimed(self) -> None:
+        """At the end: says what nobody has asked for."""
+        if self.unclaimed:
+            self._on_notice(
+                f"{self.unclaimed} requests in earlier batches are not asked for now: the "
+                "settings have changed. They go on; the next sitting looks for them again"
+            )
 
     def position_of(self, custom: str) -> int | None:
         """Where a line that has come belongs, or None: then nobody has asked for it yet."""

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from syphus.core.batches import BatchLine, count_unsent
 from syphus.core.errors import BadRequest, ImageUnusable, RequestError, RetryableError, StoppedEarly
-from syphus.engine.batch_earlier import Earlier, EarlierTranslations, placed
+from syphus.engine.batch_earlier import Earlier, EarlierAboutPairs, placed
 from syphus.engine.batch_filing import Filing, with_cost
 from syphus.engine.batch_haste import Haste
 from syphus.engine.batch_lines import FactsReader, LineFacts, custom_id, encode_facts, name_of
 from syphus.engine.batch_owners import Owners
+from syphus.engine.batch_rest import OnlineRest
 from syphus.engine.engine import Counts
 from syphus.engine.retry import RetryPolicy
 from syphus.engine.wakeup import Wakeup
@@ -45,7 +46,7 @@ class BatchEngine:
     """Drives requests through a batch backend. `run_name` is the run's in its custom ids.
 
     `deployment` has batch prices. `kept` has the custom ids whose replies the journal has,
-    `earlier` the translations in batches of earlier sittings. `online`, if given, asks a rest of at
+    `earlier` what earlier sittings asked about pairs. `online`, if given, asks a rest of at
     most `online_below` requests. Requests that an earlier sitting sent are recognised in the
     backend's chunks and not sent again. What a chunk of then gives and nobody asks for now is
     journalled with the position `STRAY`.
@@ -65,7 +66,7 @@ class BatchEngine:
         wording: Wording,
         budget: Budget,
         kept: Container[str] = (),
-        earlier: EarlierTranslations | None = None,
+        earlier: EarlierAboutPairs | None = None,
         online: Engine | None = None,
         online_below: int = 0,
         policy: RetryPolicy | None = None,
@@ -82,8 +83,7 @@ class BatchEngine:
         self._run_name = run_name
         self._deployment = deployment
         self._wording = wording
-        self._online = online
-        self._online_below = online_below if online is not None else 0
+        self._rest = OnlineRest(online, below=online_below, on_notice=on_notice)
         self._on_notice = on_notice
         self._haste = Haste(quiet=quiet, longest=longest_wait)
         self._patience = patience
@@ -104,19 +104,19 @@ class BatchEngine:
             backend,
             run_name=run_name,
             kept=kept,
-            translations=earlier or EarlierTranslations(),
+            about_pairs=earlier or EarlierAboutPairs(),
+            on_notice=on_notice,
         )
-        self.sent_before = self._earlier.translations_of
+        self.sent_before = self._earlier.about_pairs_of
         self._open = self._in_chunks = self._unflushed = self._fed = 0
-        self._short = self._exhausted = self._is_online = self._is_giving = False
+        self._short = self._exhausted = self._is_giving = False
         self._may_take = asyncio.Event()
         self._signal, self._room, self._flushed, self._settled = (Wakeup() for _ in range(4))
 
     @property
     def in_flight(self) -> int:
         """Requests in batches, sent or about to be."""
-        online = self._online.in_flight if self._online and self._is_online else 0
-        return self._in_chunks + online
+        return self._in_chunks + self._rest.in_flight
 
     @property
     def waiting(self) -> int:
@@ -137,12 +137,10 @@ class BatchEngine:
                 await asyncio.wait([taking], timeout=self._patience)
             taking.cancel()
         self._file_strays()
-        if self._earlier.unclaimed and self.stopped_by is None:
-            self._on_notice(
-                f"{self._earlier.unclaimed} requests in earlier batches are not asked for now: the "
-                "settings have changed. They go on; the next sitting looks for them again"
-            )
-        sent = self._in_chunks - count_unsent(self._backend.states())
+        if self.stopped_by is None:
+            self._earlier.tell_unclaimed()
+        in_batches = self._in_chunks + self._earlier.unclaimed
+        sent = in_batches - count_unsent(self._backend.states())
         if self.stopped_by is not None and sent > 0:
             self._on_notice(
                 f"{sent} requests are in batches. What is sent goes on at the endpoint "
@@ -168,17 +166,14 @@ class BatchEngine:
         """Adds a request that an outcome gave rise to."""
         if self.stopped_by is None:
             self._open += 1
-            if self._online is not None and self._is_online:
-                self._online.submit(request)
-            else:
+            if not self._rest.submit(request):
                 self._offer(Work(request=request))
 
     def settle(self) -> None:
         """One request has its outcome, and all it gave rise to was submitted."""
         self._open -= 1
         self._owners.settled()
-        if self._online is not None and self._is_online:
-            self._online.settle()
+        self._rest.settle()
         self._settled.set()
         self._signal.set()
 
@@ -186,8 +181,7 @@ class BatchEngine:
         """Sends nothing more and waits for nothing; the first reason is kept."""
         if self.stopped_by is None:
             self.stopped_by = reason
-            if self._online is not None and self._is_online:
-                self._online.stop(reason)
+            self._rest.stop(reason)
             for signal in (self._signal, self._room, self._settled, self._flushed):
                 signal.set()
 
@@ -223,8 +217,8 @@ class BatchEngine:
             seconds = self._seconds_to_flush()
             if seconds is None or seconds > 0:
                 await self._signal.wait(seconds)
-            elif self._online is not None and self._exhausted and self._is_small_rest:
-                await self._finish_online(self._online)
+            elif self._exhausted and self._is_small_rest:
+                await self._finish_online()
             else:
                 self._pump(all_of_it=True)
                 self._backend.flush()
@@ -245,20 +239,14 @@ class BatchEngine:
     @property
     def _is_small_rest(self) -> bool:
         rest = len(self._waiting)
-        return rest == self._open and 0 < rest <= self._online_below
+        return rest == self._open and 0 < rest <= self._rest.below
 
-    async def _finish_online(self, online: Engine) -> None:
+    async def _finish_online(self) -> None:
         rest = [work.request for work in self._waiting]
         self._waiting.clear()
-        self._on_notice(f"the last {len(rest)} requests are asked online, at the online price")
-        self._is_online = True
-
-        async def source() -> AsyncIterator[Sequence[Request]]:
-            yield rest
-
-        await online.run(source())
-        if online.stopped_by is not None:
-            self.stop(online.stopped_by)
+        stopped_by = await self._rest.ask(rest)
+        if stopped_by is not None:
+            self.stop(stopped_by)
 
     def _ask_again(self, work: Work) -> None:
         if self.stopped_by is None:
@@ -284,7 +272,7 @@ class BatchEngine:
         What may be asked online is held back until no more can come.
         """
         self._short = False
-        if not all_of_it and len(self._waiting) <= self._online_below:
+        if not all_of_it and len(self._waiting) <= self._rest.below:
             return
         while self._waiting and self.stopped_by is None:
             most = self.budget.most_of(self._waiting[0].request, self._deployment.rates)
@@ -328,6 +316,7 @@ class BatchEngine:
             # Requests are recognised first, so that what has ended needn't lie in memory.
             await self._wait_for_owners()
         try:
+            await self._earlier.give_up_unsent()
             while True:
                 async for group in self._backend.outcomes():
                     await self._take_group(group)
@@ -385,7 +374,10 @@ class BatchEngine:
 
     def _pay(self, outcome: BatchOutcome, line: LineFacts, cost: float) -> None:
         """Ends the reservation of an attempt with what it did cost."""
-        if outcome.reply is not None:
+        is_own = line.sitting == self._sitting
+        if outcome.reply is not None and (
+            is_own or line.request.shape.model == self._deployment.model
+        ):
             self.budget.learn(line.request, self._deployment.rates, cost)
         self.budget.settle(outcome.most_cost, cost)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from syphus.core.errors import RateLimited, RetryableError
+from syphus.core.errors import NoSuchName, RateLimited, RetryableError
 from syphus.engine.breaker import Breaker
 from syphus.engine.fruitless import Fruitless
 from syphus.engine.limits import (
@@ -32,6 +32,8 @@ _USED_UP_PAUSE = 1.0
 _WINDOW = 1.0
 # 30, 60 and 120 s after the first failures: time for a server to start, not a night.
 _PROBES_OF_THE_UNKNOWN = 3
+# A server that starts has its name before; 30 s bridge a name server that doesn't know it yet.
+_PROBES_OF_A_NAME = 1
 
 
 class Dialect(Protocol):
@@ -79,6 +81,7 @@ class Lane:
         self.closed_by: StoppingError | None = None
         self.refusals = 0
         self.has_answered = False
+        self._lacks_name = False
         self._on_notice = on_notice
         self._clock = clock
         self._paused_until = 0.0
@@ -168,8 +171,12 @@ class Lane:
 
     @property
     def is_unreachable(self) -> bool:
-        """Whether nothing has ever answered here, although it was probed for some minutes."""
-        return not self.has_answered and self.breaker.probes >= _PROBES_OF_THE_UNKNOWN
+        """Whether nothing has ever answered here, although it was probed.
+
+        That is for some minutes; for half a minute where nobody has the name in the address.
+        """
+        enough = _PROBES_OF_A_NAME if self._lacks_name else _PROBES_OF_THE_UNKNOWN
+        return not self.has_answered and self.breaker.probes >= enough
 
     def answered(self, request: Request, reply: Reply, *, reserved: int, sent_at: float) -> None:
         """Learns from a reply; call it before `leave`."""
@@ -188,6 +195,7 @@ class Lane:
             self.breaker.succeeded(sent_at=sent_at)
             self._slow_down(error, sent_at=sent_at, now=now)
         elif isinstance(error, RetryableError):
+            self._lacks_name = isinstance(error, NoSuchName)
             if self.breaker.failed(sent_at=sent_at, now=now):
                 doubt = "" if self.has_answered else " (nothing has answered yet: is it right?)"
                 rest = self.breaker.wait(now) or 0.0

@@ -169,6 +169,8 @@ def _making(
     yield "model", _code(writers or _models(facts))
     if translators and set(languages) - {ENGLISH}:
         yield "translated by", _code(translators)
+    if facts.get("judge_model") and facts["settings"].get("judge"):
+        yield "judge", f"`{_line(facts['judge_model'])}`"
     yield "prompt", f"SHA-256 `{_line(facts['prompt_hash'])}`"
     none = f"{counts['invalid']:,} gave none that passed the checks, {counts['failed']:,} no reply"
     yield "annotations", f"{counts['read']:,}: {counts['valid']:,} gave pairs, {none}"
@@ -193,7 +195,9 @@ def _models(facts: Mapping[str, Any]) -> list[str]:
     others = deployments if isinstance(deployments, list) else []
     named = [facts["model"], facts["settings"].get("model")]
     named += [each.get("model") for each in others if isinstance(each, dict)]
-    return list(dict.fromkeys(str(each) for each in named if each))
+    judge = facts.get("judge_model")
+    wrote = [each for each in named if each and (each != judge or judge == facts["model"])]
+    return list(dict.fromkeys(map(str, wrote)))
 
 
 def _line(value: object) -> str:

@@ -11,6 +11,7 @@ import tempfile
 from array import array
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from syphus.core.durable import named
 from syphus.export.minilm import MiniLM
 from syphus.export.numbering import number_pairs
 from syphus.export.vectors import VECTORS, vector_file
@@ -62,10 +63,13 @@ def nearest_text(
     model = model or MiniLM()
     queries = array("i")
     with tempfile.TemporaryFile(dir=valid.parent) as file:
-        with vector_file(valid.with_name(VECTORS), model) as kept:
-            for text in _texts(valid, facts, queries):
-                file.write(kept.find(text))
-        file.flush()
+        try:
+            with vector_file(valid.with_name(VECTORS), model) as kept:
+                for text in _texts(valid, facts, queries):
+                    file.write(kept.find(text))
+            file.flush()
+        except OSError as error:
+            raise named(error, valid.parent) from error
         if not queries:
             return NearestText(np.empty((0, MOST_NEAREST), np.int32))
         vectors = np.memmap(file, np.float16, "r", shape=(len(queries), model.width))

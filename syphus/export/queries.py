@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from syphus.core.durable import ListWriter, read_json_list, sync_folder
+from syphus.core.durable import ListWriter, open_to_write, read_json_list, sync_file, sync_folder
 from syphus.core.records import Query
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class QuerySpool:
     def __init__(self, folder: Path) -> None:
         self._path = folder / QUERIES
         self._part = folder / f".{QUERIES}.part"
-        self._file = self._part.open("wb", buffering=1 << 18)
+        self._file = open_to_write(self._part)
         self._list = ListWriter(self._file)
         self._ends = array("Q", [self._file.tell()])
         self._flushed = 0
@@ -64,8 +64,7 @@ class QuerySpool:
     def finish(self) -> None:
         """Puts the file in its place."""
         self._list.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        sync_file(self._file, self._part)
         self._file.close()
         self._part.replace(self._path)
         sync_folder(self._path.parent)

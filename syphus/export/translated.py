@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from syphus.core.durable import dump, json_list
+from syphus.core.durable import dump, json_list, open_to_write
 from syphus.export.instructions import InstructionsMeta, instructions_file
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def write_translated(
     missing: dict[str, set[str]] = {code: set() for code in languages}
     part = folder / _TEXTS
     try:
-        with part.open("wb") as texts, json_list(folder / TRANSLATION_ERRORS) as errors:
+        with open_to_write(part) as texts, json_list(folder / TRANSLATION_ERRORS) as errors:
             for pair, translated in zip(pairs(), translations, strict=True):
                 texts.write(dump(dict(translated.texts)) + b"\n")
                 for code in languages:

@@ -61,7 +61,8 @@ _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 class Record:
     """An outcome read back: exactly one of `reply` and `failure` is set.
 
-    `pairs` and `languages` are those that a translation asked for, `images` those that were sent.
+    `pairs` are those that a request behind the first stage was about, `languages` those that it
+    asked for; `images` were sent.
     """
 
     key: str
@@ -130,7 +131,7 @@ def encode_failure(request: Request, failure: Failure, *, time: float) -> bytes:
 
 def _asked(request: Request) -> str:
     asked = f'"query":{_text(request.query_id)},"turn":{request.turn}'
-    if request.languages:
+    if request.pairs:
         asked += f',"pairs":{_encode(request.pairs)},"languages":{_encode(request.languages)}'
     if request.images:
         asked += f',"images":{_encode(describe_images(request.images))}'

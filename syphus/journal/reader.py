@@ -233,7 +233,7 @@ def read_index(path: Path) -> JournalIndex:
     """The index of the journal at `path`; empty where there is none.
 
     An outcome that stands there twice, byte for byte (a journal that was copied behind itself), was
-    paid for once and counts once.
+    paid for once and counts once. So do the sends, where all of the file is there again.
 
     Raises JournalDamaged and JournalError as `scan` does.
     """
@@ -241,11 +241,22 @@ def read_index(path: Path) -> JournalIndex:
     if not path.exists():
         return index
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    first, size, copied_until = b"", 0, 0
 
     def is_at(line: memoryview | None, known: int) -> bool:
         return line is not None and os.pread(handle, len(line), known) == line
 
     def take(line: memoryview, head: Head, offset: int) -> None:
+        nonlocal first, size, copied_until
+        if offset < copied_until:
+            return
+        if not offset:
+            first = bytes(line)
+        elif line == first and index.outcomes and _is_repeated(handle, size or offset, offset):
+            # Sends bear no time, so only with the outcomes around them a copy can be told.
+            size = size or offset
+            copied_until = offset + size
+            return
         if index.add(head, offset, line, is_at) and head[2] is None:
             index.add_unpriced(line, head)
 
@@ -254,6 +265,16 @@ def read_index(path: Path) -> JournalIndex:
     finally:
         os.close(handle)
     return index
+
+
+def _is_repeated(handle: int, size: int, offset: int) -> bool:
+    """Whether the first `size` bytes of a file stand at `offset` once more."""
+    for start in range(0, size, _BLOCK):
+        length = min(_BLOCK, size - start)
+        block = os.pread(handle, length, start)
+        if len(block) < length or os.pread(handle, length, offset + start) != block:
+            return False
+    return True
 
 
 class JournalReader:

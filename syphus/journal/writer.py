@@ -16,7 +16,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from syphus.core.durable import sync_folder
+from syphus.core.durable import named, sync_folder
 from syphus.core.errors import JournalWriteFailed
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ class JournalWriter(Generic[T]):
         os.ftruncate(self._handle, size)
         os.lseek(self._handle, size, os.SEEK_SET)
         if size and os.pread(self._handle, 1, size - 1) != b"\n":
-            size += os.write(self._handle, b"\n")
+            try:
+                size += os.write(self._handle, b"\n")
+            except OSError as error:
+                raise named(error, self._path) from error
         return size
 
     def note(self, line: bytes) -> bool:

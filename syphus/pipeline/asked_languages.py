@@ -1,4 +1,4 @@
-"""Which translations are being asked for, while they wait a day in a batch: 8 bytes a query."""
+"""What is being asked about pairs while it waits a day in a batch: 8 bytes a query."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ from syphus.backends.batch.ledger import read_ledger
 from syphus.backends.body import BodyWriter, Dialect
 from syphus.core.batches import count_batches
 from syphus.core.durable import write_json
-from syphus.engine.batch_earlier import EarlierTranslations
+from syphus.core.records import STAGES
+from syphus.engine.batch_earlier import EarlierAboutPairs
 from syphus.engine.batch_filing import CUSTOM_ID
 from syphus.engine.batch_lines import KeptIds, short_id
 from syphus.engine.batching import STRAY, BatchEngine
@@ -79,7 +80,7 @@ async def open_batches(
     )
     if backend.outstanding:
         observer.notice(f"{backend.outstanding} requests are in batches that were begun earlier")
-    earlier = await asyncio.to_thread(EarlierTranslations, backend.facts())
+    earlier = await asyncio.to_thread(EarlierAboutPairs, backend.facts())
     kept = await asyncio.to_thread(_kept_ids, [folder / f"{stage}.jsonl" for stage in journals])
     keeper = Keeper(journals, spent)
     budget = Budget(settings.budget, spent=spent.for_budget + under_way)
@@ -138,10 +139,11 @@ async def cancel_batches(
     async with AsyncExitStack() as stack:
         stack.enter_context(run_lock(folder))
         journals: dict[Stage, StageJournal] = {}
-        stages: tuple[Stage, ...] = ("generate", "translate")
-        for stage in stages:
-            journals[stage] = StageJournal(folder / f"{stage}.jsonl")
-            stack.callback(journals[stage].close)
+        for stage in STAGES:
+            path = folder / f"{stage}.jsonl"
+            if path.exists():
+                journals[stage] = StageJournal(path)
+                stack.callback(journals[stage].close)
         async with AsyncExitStack() as connections:
             asked = await open_batches(
                 settings,

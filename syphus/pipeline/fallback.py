@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from syphus.core.endpoints import is_model_named
 from syphus.core.errors import SettingsError
+from syphus.core.records import STAGES
 from syphus.export.run_file import read_run_file
 from syphus.journal.format import read_head, read_origin
 from syphus.pipeline.run_facts import models_of
@@ -23,19 +24,18 @@ if TYPE_CHECKING:
     from syphus.core.deployments import Deployment
     from syphus.core.settings import Settings
 
-_STAGES = ("generate", "translate")
-
 
 def refuse_fallback(
     settings: Settings,
     deployments: Sequence[Deployment],
     env: Mapping[str, str],
     *,
-    only_translate: bool,
+    keeps_model: bool,
 ) -> None:
     """Raises SettingsError where nobody chose the model, and another has answered in the folder.
 
-    Who names the embedded model or another model goes on with it.
+    Who names the embedded model or another model goes on with it; where the model may be another
+    one (not `keeps_model`), OpenAI's default is as good as any.
     """
     if settings.reparse:
         return
@@ -48,7 +48,7 @@ def refuse_fallback(
                 "now: set its key or --base_url again; --backend local has the embedded model "
                 "answer instead, another --output_dir leaves these files alone"
             )
-    elif not only_translate and deployments[0].model and not is_model_named(settings, env):
+    elif keeps_model and deployments[0].model and not is_model_named(settings, env):
         _refuse_default_model(settings.folder, deployments[0].model)
 
 
@@ -57,7 +57,7 @@ def find_endpoint(journal: Path) -> str | None:
 
     Those of the embedded model don't count: they stand under its name and cost nothing.
     """
-    for stage in _STAGES:
+    for stage in STAGES:
         path = journal / f"{stage}.jsonl"
         if not path.is_file():
             continue

@@ -21,6 +21,7 @@ from syphus.core.errors import InputError, StoppedEarly
 from syphus.core.records import Failure, QuestionAnswer, Reply
 from syphus.pipeline.keeping import NOT_WRITTEN
 from syphus.pipeline.plugin_calls import images_of, message_for, names_images, ready_pairs
+from syphus.pipeline.stopping import stop_for
 from syphus.pipeline.verdicts import Verdict, correction, judge
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from syphus.core.records import Pair, Query, Request
     from syphus.engine.asking import Asking
     from syphus.export.queries import QuerySpool
+    from syphus.pipeline.judging import Judging
     from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.pipeline.translating import Translating
     from syphus.pipeline.vision import Vision
@@ -86,7 +88,7 @@ class Generation:
         assembler: Assembler,
         spool: QuerySpool,
         journal: StageJournal,
-        translating: Translating | None,
+        following: Judging | Translating | None,
         max_reasks: int,
         total: int | None,
         redo: str | None = None,
@@ -105,7 +107,7 @@ class Generation:
         self._spool = spool
         self._outcomes = journal.index.outcomes
         self._reader = journal.reader
-        self._translating = translating
+        self._following = following
         self._max_reasks = max_reasks
         self._redo = redo if send else None
         self._send = send
@@ -139,7 +141,7 @@ class Generation:
         except InputError as error:
             if not self._engine.counts.sent and self._engine.stopped_by is None:
                 raise
-            self._engine.stop(_stop_for(error))
+            self._engine.stop(stop_for(error))
         except OSError as error:
             self._engine.stop(StoppedEarly(f"the queries can't be written down: {error}"))
 
@@ -233,9 +235,9 @@ class Generation:
     def _take_ready(self, position: int, query: Query, pairs: Sequence[Pair]) -> Sequence[Request]:
         self.tally.valid += 1
         self.tally.pairs += len(pairs)
-        if self._translating is None:
+        if self._following is None:
             return ()
-        return self._translating.begin(position, query.id, _texts_of(pairs))
+        return self._following.begin(position, query.id, _texts_of(pairs))
 
     def _second_requests(self) -> Iterator[Sequence[Request]]:
         """Judges what earlier sittings left, in order; asks again what gave no pair."""
@@ -303,7 +305,7 @@ class Generation:
         )
 
     def _count(self, position: int, query_id: str, verdict: Verdict | None) -> list[Request]:
-        """Takes note of a final verdict; returns the translations that it gives rise to."""
+        """Takes note of a final verdict; returns what the next stage asks about its pairs."""
         if verdict is None:
             self.tally.failed += 1
             return []
@@ -312,9 +314,14 @@ class Generation:
             return []
         self.tally.valid += 1
         self.tally.pairs += verdict.pairs
-        if self._translating is None or verdict.parsed is None:
+        if self._following is None or verdict.parsed is None:
             return []
-        return self._translating.begin(position, query_id, verdict.parsed.pairs)
+        return self._following.begin(position, query_id, verdict.parsed.pairs)
+
+    def about(self, position: int) -> tuple[str, tuple[SentImage, ...]]:
+        """What the model was told and shown about the query at a position."""
+        images = self._reader.at(self.offsets[position]).images
+        return message_for(self._dataset, self._spool.at(position)), images
 
     def pairs_of(self, position: int) -> Sequence[QuestionAnswer]:
         """The pairs of a valid query, read again. Raises PluginError as the plugin does."""
@@ -346,7 +353,7 @@ class Generation:
                 self.offsets[position] = kept.offset
                 self.tally.failed += 1
         except (InputError, OSError) as error:
-            self._engine.stop(_stop_for(error))
+            self._engine.stop(stop_for(error))
         self._engine.settle()
 
     def _judge(self, request: Request, reply: Reply) -> None:
@@ -366,12 +373,6 @@ class Generation:
 
 def _texts_of(pairs: Sequence[Pair]) -> list[QuestionAnswer]:
     return [QuestionAnswer(question=p.instruction, answer=p.answer) for p in pairs]
-
-
-def _stop_for(error: InputError | OSError) -> StoppedEarly:
-    stop = StoppedEarly(f"{error}. What was answered is kept")
-    stop.__cause__ = error
-    return stop
 
 
 def _take(queries: Iterator[Query], most: int, vision: Vision | None) -> list[Query]:

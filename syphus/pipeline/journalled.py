@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from syphus.core.records import STAGES
 from syphus.journal.format import read_head
 from syphus.journal.reader import read_index
 from syphus.pipeline.spent import Spent
@@ -19,7 +20,7 @@ _QUERY = re.compile(rb',"query":("(?:[^"\\]|\\.)*")')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journalled:
-    """Queries that have an outcome, and what all replies of both stages used."""
+    """Queries that have an outcome, and what all replies of all stages used."""
 
     queries: int
     spent: Spent
@@ -53,7 +54,7 @@ def read_journalled(folder: Path, *, counted_from: int) -> Journalled:
     Raises JournalDamaged.
     """
     spent = Spent()
-    for stage in ("generate", "translate"):
+    for stage in STAGES:
         spent.add_index(read_index(folder / f"{stage}.jsonl"))
     return Journalled(queries=_count(folder / "generate.jsonl", counted_from), spent=spent)
 

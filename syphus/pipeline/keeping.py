@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from syphus.core.errors import JournalWriteFailed
     from syphus.core.records import Failure, Reply, Request, Stage
-    from syphus.journal.format import Kind
     from syphus.journal.reader import JournalIndex
     from syphus.pipeline.spent import Spent
 
@@ -77,16 +76,6 @@ class StageJournal:
         if self._writer is not None:
             self._writer.close()
         self.reader.close()
-
-
-def redone_kinds(redo: str | None) -> frozenset[Kind]:
-    """The outcomes that `--redo` asks for again."""
-    kinds: dict[str | None, frozenset[Kind]] = {
-        "failed": frozenset({"failed"}),
-        "truncated": frozenset({"truncated"}),
-        "invalid": frozenset({"reply", "truncated", "failed"}),
-    }
-    return kinds.get(redo, frozenset())
 
 
 class Reading:

@@ -36,6 +36,8 @@ async def open_local(
     model = find_model(plan.settings.model)
     why = "" if plan.settings.backend == "local" else "no endpoint is configured: "
     observer.notice(f"{why}the embedded model {model.stem} answers")
+    if plan.quality is not None and plan.quality.judges:
+        observer.notice("--judge: the embedded model is too small to judge; its marks mean nothing")
     deployment = await stack.enter_async_context(LocalServer(model))
     return deployment, None if plan.dataset.free_text else PAIRS_SCHEMA
 

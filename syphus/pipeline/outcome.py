@@ -20,6 +20,8 @@ class Outcome:
     `missing_translations` counts pairs that one of the languages lacks, once for each;
     `unasked_translations` those of them that a stop or --reparse left to be asked for;
     `failed_translations` those of them whose request was given up, in this sitting or before.
+    `missing_judgements` counts pairs that the judge gave no scores, `unasked_judgements` those of
+    them that may be asked about once more.
     `goes_on` says that the same command asks for what is missing. `skipped` counts the items that
     the plugin left out, as far as the data set was read; they are no queries.
     """
@@ -31,12 +33,15 @@ class Outcome:
     missing_translations: int
     stopped_by: SyphusError | None
     unasked_translations: int = 0
+    missing_judgements: int = 0
+    unasked_judgements: int = 0
     goes_on: bool = True
     skipped: int = 0
 
     @property
     def exit_status(self) -> int:
-        """0 every query answered, 3 stopped early, 4 finished but some queries failed."""
+        """0 all answered, 3 stopped early, 4 finished but some failed or have no judgement."""
         if self.stopped_by is not None:
             return 3
-        return 4 if self.snapshot.failed or self.failed_translations else 0
+        unjudged = self.missing_judgements - self.unasked_judgements
+        return 4 if self.snapshot.failed or self.failed_translations or unjudged else 0

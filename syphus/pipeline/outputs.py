@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from syphus.pipeline.generation import (
     UNANSWERED,
     UNSENDABLE,
 )
+from syphus.pipeline.judgements import JUDGEMENTS, judgements_file
 from syphus.pipeline.plugin_calls import images_of
 from syphus.pipeline.relating import relations_at_once, relations_of
 from syphus.pipeline.skipped import SKIPPED, tell_skipped, write_skipped
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
     from syphus.export.queries import QuerySpool
     from syphus.journal.reader import JournalReader
     from syphus.pipeline.generation import Generation
+    from syphus.pipeline.pair_progress import Progress
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.quality import Sieve
     from syphus.pipeline.spent import Spent
-    from syphus.pipeline.translated_pairs import Progress
+    from syphus.pipeline.stages import Following
     from syphus.pipeline.translating import Translating
+    from syphus.translation.values import Translated
 
 AUTHOR = "Syphus"
 NOT_ASKED = "it wasn't asked for"
@@ -55,7 +58,7 @@ class Outputs:
         plan: Plan,
         spool: QuerySpool,
         generation: Generation,
-        translating: Translating | None,
+        following: Following,
         left_out: tuple[str, ...],
         reader: JournalReader,
     ) -> None:
@@ -64,7 +67,8 @@ class Outputs:
         self._dataset = plan.dataset
         self._spool = spool
         self._generation = generation
-        self._translating = translating
+        self._translating = following.translating
+        self._judging = following.judging
         self._left_out = left_out
         self._reader = reader
         self._emptied: set[str] = set()
@@ -84,20 +88,28 @@ class Outputs:
             return ResultCounts(queries=tally.read, productive=tally.valid, valid=tally.pairs)
         if self._dataset.free_text:
             return write_results(self._folder, self._answers())
-        self._sieve = self._make_sieve()
-        with closing(self._sieve) if self._sieve else nullcontext():
+        with ExitStack() as stack:
+            self._sieve = self._make_sieve(stack)
             counts = self._write_pairs(meta)
         self._write_translated(meta)
         return counts
 
-    def _make_sieve(self) -> Sieve | None:
-        quality = self._plan.quality
+    def _make_sieve(self, stack: ExitStack) -> Sieve | None:
+        quality, judgements = self._plan.quality, None
+        if self._judging is None:
+            # Those of an earlier run are about other pairs.
+            (self._folder / JUDGEMENTS).unlink(missing_ok=True)
+        else:
+            judgements = stack.enter_context(judgements_file(self._folder, self._judging))
         if quality is None:
             return None
         from syphus.pipeline.quality import Sieve  # noqa: PLC0415 - only where pairs are checked
 
         expected = self._generation.tally.pairs
-        return Sieve(quality, self._folder, short=self._dataset.short, expected=expected)
+        short = self._dataset.short
+        sieve = Sieve(quality, self._folder, short=short, expected=expected, judgements=judgements)
+        stack.callback(sieve.close)
+        return sieve
 
     def _write_pairs(self, meta: InstructionsMeta) -> ResultCounts:
         """Writes all in one pass, unless related pairs may stand far behind each other."""
@@ -178,7 +190,7 @@ class Outputs:
                 f"of an earlier run, and left as they were: {', '.join(x.name for x in names)}; "
                 "the journal has no translation of the present pairs into these languages"
             )
-        if self._sieve is not None and (found := self._sieve.tell()):
+        for found in self._sieve.tell() if self._sieve is not None else ():
             observer.notice(found)
 
     @property
@@ -264,7 +276,7 @@ class Outputs:
     def _sifted(self, position: int, answer: Answered) -> Answered:
         if self._sieve is None or answer.parsed is None:
             return answer
-        parsed = self._sieve.sift(position, answer.query.source_id, answer.parsed)
+        parsed = self._sieve.sift(position, answer.query, answer.parsed)
         return replace(answer, parsed=parsed)
 
     def _adding_to(self, files: MimicitWriter) -> Iterator[Answered]:
@@ -321,7 +333,7 @@ class Outputs:
             for position, query in enumerate(self._spool.queries()):
                 ready = self._dataset.ready_pairs(query) or ()
                 texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in ready]
-                found = translating.result(position, query.id, texts)
+                found = translating.requests.result(position, query.id, texts)
                 translating.count(found)
                 yield from _in_languages(codes, found)
             return
@@ -330,20 +342,20 @@ class Outputs:
             dropped = self._sieve.dropped_of(position) if self._sieve else frozenset()
             if dropped:  # they are in the journal's key all the same
                 pairs = tuple(self._generation.pairs_of(position))
-            found = translating.result(position, group.facts.query_id, pairs, dropped)
+            found = translating.requests.result(position, group.facts.query_id, pairs, dropped)
             translating.count(found)
             yield from _in_languages(codes, found)
 
 
-def _in_languages(codes: Iterable[str], found: Progress) -> Iterator[PairTranslations]:
-    for pair in found.wanted:
+def _in_languages(codes: Iterable[str], found: Progress[Translated]) -> Iterator[PairTranslations]:
+    for number in found.wanted:
         texts: dict[str, tuple[str, str]] = {}
         missing: dict[str, tuple[str, str]] = {}
         for code in codes:
-            given = found.given.get((pair.number, code))
+            given = found.given.get((number, code))
             if given is not None:
                 texts[code] = (given.instruction, given.answer)
                 continue
-            rejected = found.rejected.get((pair.number, code))
+            rejected = found.rejected.get((number, code))
             missing[code] = (rejected.reason, rejected.text) if rejected else (NOT_ASKED, "")
         yield PairTranslations(texts=texts, missing=missing)

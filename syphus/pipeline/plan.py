@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from syphus.core.deployments import Deployment
     from syphus.core.prices import Rates
-    from syphus.core.records import Query
+    from syphus.core.records import Query, Stage
     from syphus.core.settings import Settings
     from syphus.pipeline.quality import Quality
     from syphus.pipeline.vision import Vision
@@ -44,6 +44,8 @@ TRANSLATION_TEMPERATURE = 0.2
 class Plan:
     """A run that may begin. No `deployments` means the embedded model.
 
+    `only` names the stage that goes on alone with an earlier run; else all stages ask.
+
     `secrets` are what nothing that the run writes may repeat; `held` are queries that were opened
     to check the slice, for the first who wants them.
     """
@@ -56,14 +58,22 @@ class Plan:
     glossary: Glossary | None = None
     quality: Quality | None = None
     vision: Vision | None = None
-    only_translate: bool = False
+    only: Stage | None = None
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     held: list[Iterator[Query]] = field(default_factory=list, repr=False)
 
     @property
     def keeps_answers(self) -> bool:
         """Whether the answers of an earlier run are taken as they are and none is asked for."""
-        return self.settings.reparse or self.only_translate
+        return self.settings.reparse or self.only is not None
+
+    def asks(self, stage: Stage) -> bool:
+        """Whether the requests of a stage are sent."""
+        return not self.settings.reparse and self.only in (None, stage)
+
+    def redo(self, stage: Stage) -> str | None:
+        """Which earlier outcomes of a stage are asked for again."""
+        return "invalid" if self.only == stage else self.settings.redo
 
     @property
     def is_local(self) -> bool:
@@ -111,6 +121,11 @@ class Plan:
         )
 
     @property
+    def judge_sampling(self) -> Sampling:
+        """The settings of a judgement: the same pair gets the same marks, as far as models do."""
+        return Sampling(max_tokens=self.sampling.max_tokens, temperature=0.0)
+
+    @property
     def size(self) -> int | None:
         """How many queries there are at most, None for a generator."""
         size, settings = self.source.size(), self.settings
@@ -142,7 +157,7 @@ def make_plan(
     root: Path,
     env: Mapping[str, str],
     dataset: AbstractDataset | None = None,
-    only_translate: bool = False,
+    only: Stage | None = None,
 ) -> Plan:
     """Loads the data set, unless it is given, and its prompt; chooses the deployments.
 
@@ -163,7 +178,7 @@ def make_plan(
     if not dataset.has_ready_pairs():
         prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
     deployments = () if settings.reparse else choose_deployments(settings, env)
-    refuse_fallback(settings, deployments, env, only_translate=only_translate)
+    refuse_fallback(settings, deployments, env, keeps_model=only is None)
     if settings.budget is not None and any(each.rates is None for each in deployments):
         unpriced = next(each.name for each in deployments if each.rates is None)
         raise SettingsError(
@@ -173,13 +188,14 @@ def make_plan(
         choose_languages(settings.languages)
     glossary = load_glossary(settings.glossary) if settings.glossary else None
     quality = None
-    if settings.quality != "off" or settings.personal_data:
+    told = settings.personal_data, settings.judge, settings.judge_least
+    if settings.quality != "off" or any(told):
         from syphus.pipeline.quality import choose_quality  # noqa: PLC0415 - its patterns take time
 
         quality = choose_quality(settings, dataset)
     vision = None
     if dataset.sends_images():
-        vision = _open_vision(dataset, settings, deployments, only_translate=only_translate)
+        vision = _open_vision(dataset, settings, deployments, only=only)
     source = QuerySource(dataset)
     source.check_ahead(LOOK_AHEAD, seconds=LOOK_AHEAD_SECONDS)
     plan = Plan(
@@ -191,7 +207,7 @@ def make_plan(
         glossary=glossary,
         quality=quality,
         vision=vision,
-        only_translate=only_translate,
+        only=only,
         secrets=Secrets(find_secrets(settings, env)),
     )
     plan.held.append(plan.queries())
@@ -203,13 +219,13 @@ def _open_vision(
     settings: Settings,
     deployments: tuple[Deployment, ...],
     *,
-    only_translate: bool,
+    only: Stage | None,
 ) -> Vision:
     """What shows the plugin's images to the model."""
     from syphus.pipeline.gone_images import GoneImages  # noqa: PLC0415 - only with images
     from syphus.pipeline.vision import Vision  # noqa: PLC0415 - Pillow, only with images
 
-    if not (deployments or settings.reparse or only_translate):
+    if not (deployments or settings.reparse or only == "translate"):
         raise SettingsError(
             f"{settings.name} sends images, which the embedded model can't see: name an endpoint "
             "whose model can (--base_url, --model)"

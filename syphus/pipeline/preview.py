@@ -10,7 +10,15 @@ import orjson
 from syphus.core.errors import PluginError
 from syphus.core.events import Silent
 from syphus.core.records import RequestShape
-from syphus.pipeline.forecast import USUAL_COMPLETION, Forecast, Load, texts_of
+from syphus.pipeline.forecast import (
+    USUAL_COMPLETION,
+    Forecast,
+    JudgeForecast,
+    Load,
+    texts_of,
+    weigh_most,
+    weigh_usual,
+)
 from syphus.pipeline.plugin_calls import message_for, ready_pairs
 from syphus.pipeline.targets import choose_targets
 from syphus.prompting.messages import Assembler
@@ -33,7 +41,8 @@ class Preview:
     length of the in-context answers for each query (300 tokens where there are none);
     `most_completion_tokens` is max_tokens for each.
     `translation` is what translating into `languages` will take, `most_translation` at most.
-    No request that is made once more is in any figure. Costs are US dollars and those of both
+    `judging` and `most_judging` say the same of the judge, and are zero without one.
+    No request that is made once more is in any figure. Costs are US dollars and those of all
     stages, None where no price is known; `most_cost` is the cost at most.
     """
 
@@ -57,6 +66,9 @@ class Preview:
     cost: float | None
     most_cost: float | None
     translation_cost: float | None
+    judging: Load
+    most_judging: Load
+    judging_cost: float | None
 
 
 def preview(plan: Plan) -> Preview:
@@ -103,9 +115,15 @@ def preview(plan: Plan) -> Preview:
     if not brings_pairs:
         usual = asked * _usual_completion(plan.prefix, counter)
         most = asked * (plan.sampling.max_tokens or 0)
-        translation, most_translation = forecast.usual(asked), forecast.most(asked)
+        translation = weigh_usual(plan, forecast.of, asked)
+        most_translation = weigh_most(plan, forecast.of, asked, counter)
     usual = min(usual, most)
-    more, most_more = translation, most_translation
+    judging = most_judging = Load()
+    if plan.quality is not None and plan.quality.judges:
+        judge = JudgeForecast(plan, counter, shown=prompt_tokens / asked - prefix_tokens)
+        judging = weigh_usual(plan, judge.of, asked)
+        most_judging = weigh_most(plan, judge.of, asked, counter)
+    more, most_more = translation + judging, most_translation + most_judging
     return Preview(
         model=model,
         deployments=tuple(each.name for each in plan.deployments) or ("local",),
@@ -126,7 +144,10 @@ def preview(plan: Plan) -> Preview:
         tokens_are_exact=counter.is_exact,
         cost=_cost(plan, prompt_tokens + more.prompt, usual + more.completion),
         most_cost=_cost(plan, prompt_tokens + most_more.prompt, most + most_more.most_completion),
-        translation_cost=_cost(plan, more.prompt, more.completion),
+        translation_cost=_cost(plan, translation.prompt, translation.completion),
+        judging=judging,
+        most_judging=most_judging,
+        judging_cost=_cost(plan, judging.prompt, judging.completion),
     )
 
 

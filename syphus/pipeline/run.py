@@ -17,6 +17,7 @@ from syphus.core.errors import (
     SyphusError,
 )
 from syphus.core.events import Snapshot
+from syphus.core.records import STAGES
 from syphus.export.queries import QuerySpool
 from syphus.export.run_file import read_run_file
 from syphus.journal.lock import run_lock
@@ -28,6 +29,7 @@ from syphus.pipeline.keeping import (
     StageJournal,
 )
 from syphus.pipeline.lanes import name_models, open_local
+from syphus.pipeline.marks import Marks
 from syphus.pipeline.outcome import Outcome
 from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
@@ -35,7 +37,7 @@ from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
 from syphus.pipeline.skipped import tell_skipped
 from syphus.pipeline.spent import Spent, tell_the_price
-from syphus.pipeline.stages import make_translating, shape_of_run, translation_shape
+from syphus.pipeline.stages import Following, make_following, shape_of_run
 from syphus.pipeline.stopping import Stopping
 from syphus.pipeline.targets import choose_targets, find_left_out
 from syphus.prompting.messages import Assembler
@@ -50,7 +52,12 @@ if TYPE_CHECKING:
     from syphus.engine.asking import Asking
     from syphus.pipeline.keeping import Kept
     from syphus.pipeline.plan import Plan
-    from syphus.pipeline.translating import Translating
+
+_OUTCOMES: dict[Stage, str] = {
+    "generate": "outcomes",
+    "judge": "judgements",
+    "translate": "translations",
+}
 
 
 class Run:
@@ -68,7 +75,7 @@ class Run:
         self._engine: Asking | None = None
         self._batches: Callable[[], BatchCounts] | None = None
         self._generation: Generation | None = None
-        self._translating: Translating | None = None
+        self._following = Following()
 
     def stop(self, why: str) -> None:
         """Sends nothing more; what is in flight is kept and the files are written."""
@@ -100,33 +107,33 @@ class Run:
             left_out = find_left_out(self._plan, languages)
             journals = await self._open_journals(folder, languages, stack)
             self._count_spent(journals, deployments, models=models_of(facts.earlier))
-            facts.begin(shape, deployments, languages, journals["generate"].index.whole_bytes)
+            self._following = make_following(
+                self._plan, journals, deployments, shape, languages=languages, left_out=left_out
+            )
+            facts.begin(
+                shape,
+                deployments,
+                languages,
+                journals["generate"].index.whole_bytes,
+                judging=self._following.judging,
+            )
             tell_skipped(self._plan.source.skips, self._observer)
             spool = QuerySpool(self._folder)
             stack.callback(spool.close)
-            translating = None
-            if languages or (left_out and "translate" in journals):
-                translating = make_translating(
-                    self._plan,
-                    journals["translate"],
-                    shape=translation_shape(self._plan, deployments, shape),
-                    languages=languages,
-                    left_out=left_out,
-                )
             generation = Generation(
                 dataset=self._plan.dataset,
                 queries=self._plan.queries(),
                 assembler=Assembler(self._plan.prefix, shape, stage="generate"),
                 spool=spool,
                 journal=journals["generate"],
-                translating=translating,
+                following=self._following.first,
                 max_reasks=self._plan.settings.max_reasks,
                 total=self._plan.size,
                 redo=self._plan.settings.redo,
                 send=not self._plan.keeps_answers,
                 vision=self._plan.vision,
             )
-            self._generation, self._translating = generation, translating
+            self._generation = generation
             try:
                 async with AsyncExitStack() as connections:
                     await self._ask(journals, deployments, facts, connections)
@@ -138,7 +145,7 @@ class Run:
                 plan=self._plan,
                 spool=spool,
                 generation=generation,
-                translating=translating,
+                following=self._following,
                 left_out=left_out,
                 reader=journals["generate"].reader,
             )
@@ -169,12 +176,17 @@ class Run:
         languages: tuple[str, ...],
         stack: AsyncExitStack,
     ) -> dict[Stage, StageJournal]:
-        stages: list[Stage] = ["generate"]
-        if languages or (folder / "translate.jsonl").exists():
-            stages.append("translate")
+        quality = self._plan.quality
+        wanted = {
+            "generate": True,
+            "judge": quality is not None and quality.judges,
+            "translate": bool(languages),
+        }
         journals: dict[Stage, StageJournal] = {}
-        for stage in stages:
+        for stage in STAGES:
             path = folder / f"{stage}.jsonl"
+            if not (wanted[stage] or path.exists()):
+                continue
             # At a stop the thread is left to itself: it only reads.
             index = await self._stopping.unless_stopped(asyncio.to_thread(read_index, path))
             journals[stage] = StageJournal(path, index=index)
@@ -190,7 +202,7 @@ class Run:
     ) -> None:
         by_batches = self._plan.settings.backend == "batch"
         for stage, journal in journals.items():
-            what = "outcomes" if stage == "generate" else "translations"
+            what = _OUTCOMES[stage]
             tell_what_was_found(journal.index, self._observer, what=what, by_batches=by_batches)
             self._spent.add_index(journal.index, deployments, models=models)
         all_known = bool(self._spent.prompt_tokens) and not self._spent.unpriced
@@ -208,7 +220,7 @@ class Run:
         facts: RunFacts,
         stack: AsyncExitStack,
     ) -> None:
-        generation, translating = self._generation, self._translating
+        generation = self._generation
         if generation is None:
             raise RuntimeError("nothing to ask")
         asked = await open_asked(
@@ -216,20 +228,14 @@ class Run:
         )
         engine = asked.engine
         generation.attach(engine)
-        readings = [Reading(generation.take)]
-        stages: list[Stage] = ["generate"]
-        if translating is not None:
-            translating.attach(
-                engine, asked.wants_description, generation.pairs_of, asked.sent_before
-            )
-            readings.append(Reading(translating.take))
-            stages.append("translate")
-        elif asked.keeps_strays and "translate" in journals:
-            readings.append(Reading(_take_nothing))
-            stages.append("translate")
+        self._following.attach(asked, generation)
+        strays = dict.fromkeys(journals, _take_nothing) if asked.keeps_strays else {}
+        takers = {**strays, "generate": generation.take, **self._following.takers}
+        found = {stage: Reading(takers[stage]) for stage in STAGES if stage in takers}
+        readings = list(found.values())
         writers = [
             journals[stage].open(on_durable=asked.watching(reading.durable), on_refused=engine.stop)
-            for stage, reading in zip(stages, readings, strict=True)
+            for stage, reading in found.items()
         ]
         self._engine, self._batches = engine, asked.batches
         if self._stopping.reason is not None:
@@ -275,12 +281,13 @@ class Run:
             spent=self._spent,
         )
         outputs.tell(log)
-        translating = self._translating
+        translating = self._following.translating
         wanted = translating.wanted if translating else []
         is_open = stopped_by is not None or self._plan.settings.reparse
         state = "stopped" if stopped_by else "finished"
         log.record(state, **asdict(snapshot), stopped_by=str(stopped_by or "") or None)
         facts.end(state=state, why=stopped_by)
+        marks = self._following.judging.marks if self._following.judging else Marks()
         return Outcome(
             folder=self._folder,
             snapshot=snapshot,
@@ -288,6 +295,8 @@ class Run:
             failed_translations=translating.failed if translating else 0,
             missing_translations=sum(each.missing for each in wanted),
             unasked_translations=sum(each.unasked for each in wanted) if is_open else 0,
+            unasked_judgements=marks.unasked,
+            missing_judgements=marks.unjudged,
             stopped_by=stopped_by,
             goes_on=not self._lacks_answers,
             skipped=self._plan.source.skips.count,
@@ -295,10 +304,10 @@ class Run:
 
     def _reason_to_go_on(self, now: Snapshot) -> SyphusError | None:
         """Why the run isn't at its end; None if a stop came when all was done already."""
-        engine, generation, translating = self._engine, self._generation, self._translating
+        engine, generation = self._engine, self._generation
         unanswered = now.read - now.done
         is_whole = generation is not None and generation.is_whole
-        if is_whole and (translating is None or not translating.is_open):
+        if is_whole and not self._following.is_open:
             return None
         if engine is not None and engine.stopped_by is not None:
             return engine.stopped_by
@@ -306,13 +315,14 @@ class Run:
         words = f"{unanswered} queries have no reply yet"
         if self._plan.settings.reparse:
             words += "; --reparse asks nothing, the same command without it goes on"
-        elif self._plan.only_translate:
-            words += "; translate asks none of them, the run's own command goes on"
+        elif self._plan.only is not None:
+            words += f"; {self._plan.only} asks none of them, the run's own command goes on"
         return StoppedEarly(words)
 
     def snapshot(self) -> Snapshot:
         """The run at this moment."""
-        engine, generation, translating = self._engine, self._generation, self._translating
+        engine, generation = self._engine, self._generation
+        judging, translating = self._following.judging, self._following.translating
         tally = generation.tally if generation else Tally()
         return Snapshot(
             total=generation.total if generation else self._plan.size,
@@ -323,6 +333,7 @@ class Run:
             empty=tally.empty,
             restored=tally.restored,
             pairs=tally.pairs,
+            judged=judging.marks.judged if judging else None,
             translated=translating.translated if translating else {},
             sent=engine.counts.sent if engine else 0,
             retried=engine.counts.retried if engine else 0,

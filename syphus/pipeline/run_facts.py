@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +21,11 @@ if TYPE_CHECKING:
     from syphus.core.events import Observer, Snapshot
     from syphus.core.records import RequestShape
     from syphus.journal.reader import JournalIndex
+    from syphus.pipeline.judging import Judging
     from syphus.pipeline.plan import Plan
 
+# Whoever looks right after the start wants to know whether it goes well.
+_FIRST_REFRESH_SECONDS = 0.5
 _REFRESH_SECONDS = 10.0
 
 
@@ -66,6 +68,8 @@ class RunFacts:
         deployments: Sequence[Deployment],
         languages: Iterable[str],
         journal_bytes: int,
+        *,
+        judging: Judging | None,
     ) -> None:
         """Writes what this sitting is about, and says what differs from the last one.
 
@@ -75,6 +79,12 @@ class RunFacts:
         plan, settings = self._plan, self._plan.settings
         prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
         counted_from = self.earlier.get("counted_from", 0)
+        judge = judging.model if judging else self.earlier.get("judge_model")
+        if judging and self.earlier.get("judge_model") not in (None, judge):
+            self._observer.notice(
+                f"{judge} judges now, not {self.earlier['judge_model']}: marks of two models can't "
+                "be compared, so all pairs are judged anew; the journal keeps the others"
+            )
         for what, value in (("model", shape.model), ("prompt_hash", prompt_hash)):
             if self.earlier.get(what, value) != value:
                 counted_from = journal_bytes
@@ -105,6 +115,7 @@ class RunFacts:
             "prompt_hash": prompt_hash,
             "counted_from": counted_from,
             "languages": list(languages),
+            "judge_model": judge,
             "settings": settings.model_dump(mode="json", exclude={"deployments", "base_url"}),
             "deployments": [
                 {"name": each.name, "api_type": each.api_type, "model": each.model}
@@ -125,11 +136,21 @@ class RunFacts:
         write_run_file(self._folder, self._now(state=state, why=why))
 
     async def keep_fresh(self) -> None:
-        """Writes how far the run is, every ten seconds, until cancelled."""
+        """Writes how far the run is, soon at first and then every ten seconds, until cancelled."""
+        pause = _FIRST_REFRESH_SECONDS
         while True:
-            await asyncio.sleep(_REFRESH_SECONDS)
-            with suppress(OSError):  # a full disk is the journal's to tell
-                await refresh_run_file(self._folder, self._now(state="running"))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _REFRESH_SECONDS)
+            now = self._now(state="running")
+            writing = asyncio.ensure_future(refresh_run_file(self._folder, now))
+            try:
+                # Left in the middle it would stay open, or come after what the run's end writes.
+                await asyncio.shield(writing)
+            except OSError:  # a full disk is the journal's to tell
+                pass
+            except asyncio.CancelledError:
+                await asyncio.gather(writing, return_exceptions=True)
+                raise
 
     def _now(self, *, state: str, why: SyphusError | None = None) -> dict[str, Any]:
         now = self._snapshot()
@@ -142,6 +163,7 @@ class RunFacts:
             "empty": now.empty,
             "restored": now.restored,
             "pairs": now.pairs,
+            "judged": now.judged,
             "translated": dict(now.translated),
             "prompt_tokens": now.prompt_tokens,
             "completion_tokens": now.completion_tokens,

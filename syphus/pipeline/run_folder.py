@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from syphus.core.errors import SettingsError
+from syphus.core.records import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_JOURNALS = ("lock", "generate.jsonl", "translate.jsonl")
+_JOURNALS = ("lock", *(f"{stage}.jsonl" for stage in STAGES))
 # Those of `core.durable.replacing`, and those that go by one name.
 _LEFTOVER = re.compile(
     r"\.(?:[^/]+\.json\.[a-z0-9_]{8}|(?:query_input\.json|run\.json|translations))\.part"

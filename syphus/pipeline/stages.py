@@ -1,23 +1,29 @@
-"""What a run's two stages ask with."""
+"""What a run's stages ask with, and those behind the first."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from syphus.core.errors import SettingsError
 from syphus.core.records import RequestShape
 from syphus.export.run_file import read_run_file
-from syphus.pipeline.keeping import redone_kinds
+from syphus.pipeline.redo import redone_kinds
 from syphus.prompting.messages import Assembler
 from syphus.prompting.tokens import estimate_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from syphus.core.deployments import Deployment
-    from syphus.pipeline.keeping import StageJournal
+    from syphus.core.records import Stage
+    from syphus.pipeline.asking import Asked
+    from syphus.pipeline.generation import Generation
+    from syphus.pipeline.judging import Judging
+    from syphus.pipeline.keeping import Kept, StageJournal
     from syphus.pipeline.plan import Plan
-    from syphus.pipeline.translating import Translating
+    from syphus.pipeline.quality import Quality
+    from syphus.pipeline.translating import Translating, Unwanted
 
 _LONGEST_LOCAL_TEXT = 200
 
@@ -32,7 +38,7 @@ def shape_of_run(
     if plan.keeps_answers:
         earlier = read_run_file(plan.settings.folder)
         if not earlier:
-            raise SettingsError(f"translate: there is no run in {plan.settings.folder}")
+            raise SettingsError(f"{plan.only}: there is no run in {plan.settings.folder}")
         return RequestShape(
             model=earlier["model"],
             sampling=plan.sampling,
@@ -61,15 +67,115 @@ def translation_shape(
     return RequestShape(model=model, sampling=plan.translation_sampling)
 
 
-def make_translating(
+def judge_shape(plan: Plan, deployments: Sequence[Deployment], shape: RequestShape) -> RequestShape:
+    """What all requests to the judge share; where none is made, the judge is the last one."""
+    model = translation_shape(plan, deployments, shape).model
+    if not plan.asks("judge"):
+        model = read_run_file(plan.settings.folder).get("judge_model") or shape.model
+    return RequestShape(model=model, sampling=plan.judge_sampling)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """The stages that ask about the pairs of the first one."""
+
+    judging: Judging | None = None
+    translating: Translating | None = None
+
+    @property
+    def first(self) -> Judging | Translating | None:
+        """The stage that begins with a query's pairs; it hands them on to the next."""
+        return self.judging or self.translating
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is still to be asked or answered."""
+        return any(stage.requests.is_open for stage in self._stages.values())
+
+    @property
+    def takers(self) -> dict[Stage, Callable[[Kept], None]]:
+        """What reads the outcomes of each stage."""
+        return {name: stage.requests.take for name, stage in self._stages.items()}
+
+    def attach(self, asked: Asked, generation: Generation) -> None:
+        """Names who asks, and where the pairs come from."""
+        for stage in self._stages.values():
+            stage.requests.attach(
+                asked.engine, asked.wants_description, generation.pairs_of, asked.sent_before
+            )
+        if self.judging is not None:
+            self.judging.look_up(generation.about)
+
+    @property
+    def _stages(self) -> dict[Stage, Judging | Translating]:
+        found: dict[Stage, Judging | Translating | None] = {
+            "judge": self.judging,
+            "translate": self.translating,
+        }
+        return {name: stage for name, stage in found.items() if stage is not None}
+
+
+def make_following(
+    plan: Plan,
+    journals: Mapping[Stage, StageJournal],
+    deployments: Sequence[Deployment],
+    shape: RequestShape,
+    *,
+    languages: tuple[str, ...],
+    left_out: tuple[str, ...],
+) -> Following:
+    """The stages behind the first that the plan wants; `shape` is the first one's."""
+    judging = translating = unwanted = None
+    quality = plan.quality
+    if quality is not None and quality.drops:
+        unwanted = quality.unwanted
+    if quality is not None and quality.judges:
+        judging = _make_judging(
+            plan, quality, journals["judge"], shape=judge_shape(plan, deployments, shape)
+        )
+        if quality.drops:
+            unwanted = judging.rejected
+    if languages or (left_out and "translate" in journals):
+        translating = _make_translating(
+            plan,
+            journals["translate"],
+            shape=translation_shape(plan, deployments, shape),
+            languages=languages,
+            left_out=left_out,
+            unwanted=unwanted,
+        )
+        if judging is not None:
+            judging.then = translating.begin
+    return Following(judging=judging, translating=translating)
+
+
+def _make_judging(
+    plan: Plan, quality: Quality, journal: StageJournal, *, shape: RequestShape
+) -> Judging:
+    from syphus.judging.prompt import load_prefix  # noqa: PLC0415 - only with --judge
+    from syphus.pipeline.judging import Judging  # noqa: PLC0415
+
+    return Judging(
+        assembler=Assembler(load_prefix(), shape, stage="judge"),
+        journal=journal,
+        task=plan.prefix.system_message,
+        count_tokens=estimate_tokens,
+        max_reasks=plan.settings.max_reasks,
+        quality=quality,
+        redo=redone_kinds(plan.redo("judge")),
+        send=plan.asks("judge"),
+    )
+
+
+def _make_translating(
     plan: Plan,
     journal: StageJournal,
     *,
     shape: RequestShape,
     languages: tuple[str, ...],
     left_out: tuple[str, ...],
+    unwanted: Unwanted | None,
 ) -> Translating:
-    """The second stage."""
     from syphus.pipeline.translating import Translating  # noqa: PLC0415 - only with languages
     from syphus.translation.prompt import load_prefix  # noqa: PLC0415
 
@@ -81,7 +187,7 @@ def make_translating(
         count_tokens=estimate_tokens,
         max_reasks=plan.settings.max_reasks,
         glossary=plan.glossary,
-        redo=redone_kinds("invalid" if plan.only_translate else plan.settings.redo),
-        send=not plan.settings.reparse,
-        unwanted=plan.quality.unwanted if plan.quality else None,
+        redo=redone_kinds(plan.redo("translate")),
+        send=plan.asks("translate"),
+        unwanted=unwanted,
     )

@@ -10,6 +10,7 @@ from syphus.core.errors import StoppedEarly
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
+    from syphus.core.errors import InputError
     from syphus.pipeline.generation import Generation
 
 T = TypeVar("T")
@@ -17,6 +18,13 @@ T = TypeVar("T")
 # A chunk of queries that is nearly there is waited for: earlier answers may belong to it.
 _PATIENCE_SECONDS = 2.0
 _READ_ON_SECONDS = 30.0
+
+
+def stop_for(error: InputError | OSError) -> StoppedEarly:
+    """Why a run is stopped in whose midst a plugin or a file fails."""
+    stop = StoppedEarly(f"{error}. What was answered is kept")
+    stop.__cause__ = error
+    return stop
 
 
 class Stopping:
@@ -42,7 +50,8 @@ class Stopping:
         if await self._is_done(task, patience=0.0):
             return task.result()
         raise StoppedEarly(
-            f"{self.reason}, before anything was asked; the same command goes on from here"
+            f"{self.reason}, before anything was asked this time; the same command goes on from "
+            "here"
         )
 
     async def until_stopped(self, source: AsyncIterator[T]) -> AsyncIterator[T]:

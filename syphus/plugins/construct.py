@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from syphus.core.errors import PluginError
 from syphus.core.records import RelatedBy
-from syphus.plugins.faults import explaining, inputs_source, plugin_file, plugin_label
+from syphus.plugins.faults import explaining, inputs_source, plugin_file, plugin_label, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,8 @@ def construct(
     source = inputs_source(_inputs_path(parameters, arguments))
     with explaining(label=label, file=plugin_file(plugin), source=source):
         made = plugin(**arguments)
-    _check_attributes(made, label)
+    with explaining(label=label, file=plugin_file(plugin)):
+        _check_attributes(made, label)
     return made
 
 
@@ -92,18 +93,20 @@ def _inputs_path(parameters: Mapping[str, inspect.Parameter], arguments: Mapping
 
 
 def _check_attributes(made: AbstractDataset, label: str) -> None:
-    if not isinstance(made.short, str) or not _SHORT.fullmatch(made.short):
-        raise PluginError(
-            f"{label}: short is {made.short!r}; it begins ids and file names, so it holds "
-            "letters, digits, hyphens and underscores"
-        )
-    strategies = get_args(RelatedBy)
+    def wrong(name: str, value: object, rule: str) -> PluginError:
+        return PluginError(f"{label}: {name} is {show_value(value)}; {rule}")
+
+    short, strategies = made.short, get_args(RelatedBy)
+    if not isinstance(short, str) or not _SHORT.fullmatch(short):
+        rule = "it begins ids and file names, so it holds letters, digits, hyphens and underscores"
+        raise wrong("short", short, rule)
     if made.relations not in strategies:
-        raise PluginError(
-            f"{label}: relations is {made.relations!r}; it is one of {', '.join(strategies)}"
-        )
+        raise wrong("relations", made.relations, f"it is one of {', '.join(strategies)}")
     if not isinstance(made.turns, int) or made.turns < 0:
-        raise PluginError(f"{label}: turns is {made.turns!r}; it is a number of pairs, or 0")
+        raise wrong("turns", made.turns, "it is a number of pairs, or 0")
     model = made.response_model
     if model is not None and not hasattr(model, "model_json_schema"):
-        raise PluginError(f"{label}: response_model is {model!r}; it must be a pydantic model")
+        raise wrong("response_model", model, "it must be a pydantic model")
+    # Read here once, so that a property or method that raises is told before anything is asked.
+    bool(made.free_text)
+    bool(made.has_ready_pairs())

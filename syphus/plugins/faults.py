@@ -85,6 +85,19 @@ def _message_of(exc: BaseException) -> str:
         return _UNREADABLE
 
 
+def show_value(value: object) -> str:
+    """A plugin's value as part of one line, or its type where it can't be written out.
+
+    Python writes no integer of over 4,300 digits, and a plugin's own `__repr__` may raise.
+    """
+    try:
+        return shorten(repr(value))
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        return f"a value of type {type(value).__name__}"
+
+
 def explain(
     exc: BaseException,
     *,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syphus.core.errors import PluginError
-from syphus.plugins.faults import shorten
+from syphus.plugins.faults import shorten, show_value
 from syphus.plugins.skips import SkippedItem
 
 
@@ -40,7 +40,8 @@ def read_item(
 def _read_skip(found: Any, reason: Any, position: int, label: str) -> SkippedItem:
     if not isinstance(reason, str) or not reason.strip():
         raise _wrong(f"has {_kind(reason)} as skip; say why in a text", position, label)
-    name = shorten(str(found)) if isinstance(found, str | int) and found != "" else ""
+    name = shorten(found) if isinstance(found, str) else show_value(found)
+    name = name if isinstance(found, str | int) and found != "" else ""
     return SkippedItem(position=position, id=name, reason=shorten(reason))
 
 

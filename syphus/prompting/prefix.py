@@ -73,8 +73,9 @@ def _check_order(turns: list[Any] | tuple[Any, ...]) -> Iterable[tuple[int, Any]
         expected: Role = "user" if number % 2 else "assistant"
         role = turn.get("role")
         if role not in ("user", "assistant"):
+            shown = repr(role) if isinstance(role, str) else _show(role)
             raise PromptError(
-                f"in_context turn {number} has the role {role!r}; only user and assistant are known"
+                f"in_context turn {number} has the role {shown}; only user and assistant are known"
             )
         if role != expected:
             raise PromptError(
@@ -125,7 +126,7 @@ def _check_json(content: str, name: str) -> None:
 
 
 def _refuse_others(value: Mapping[str, Any], known: frozenset[str], name: str) -> None:
-    others = sorted(str(key) for key in value if key not in known)
+    others = sorted(_show(key) for key in value if key not in known)
     if others:
         raise PromptError(
             f"{name} has the unknown key {', '.join(others)}; known are {', '.join(sorted(known))}"
@@ -134,6 +135,13 @@ def _refuse_others(value: Mapping[str, Any], known: frozenset[str], name: str) -
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
+
+
+def _show(value: Any) -> str:
+    try:
+        return value if isinstance(value, str) else repr(value)
+    except ValueError:  # Python writes no integer of over 4,300 digits
+        return f"of type {type(value).__name__}"
 
 
 def _kind(value: Any) -> str:

@@ -13,6 +13,7 @@ from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
+from syphus.core.durable import named
 from syphus.quality.sketch import (
     BANDS,
     SIMILAR,
@@ -52,6 +53,7 @@ class Duplicates:
         self._slots = Slots(expected * (BANDS + 1))
         self._sources = array("Q")
         self._ends = array("Q", (0,))
+        self._folder = folder
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - close ends it
 
     def close(self) -> None:
@@ -82,7 +84,10 @@ class Duplicates:
         self._slots.add(keys, len(self._sources))
         self._sources.append(source)
         self._ends.append(self._ends[-1] + len(content))
-        written = self._file.write(content)
+        try:
+            written = self._file.write(content)
+        except OSError as error:
+            raise named(error, self._folder) from error
         if written != len(content):
             raise OSError(f"wrote {written} of {len(content)} bytes of the words of a pair")
 

@@ -133,7 +133,33 @@ def _quality(found: Mapping[str, object]) -> str:
     share = f" ({100 * faulty / pairs:.1f}%)" if pairs else ""
     counts = [(str(name), n) for name, n in checks.items() if isinstance(n, int)]
     said = f"<p>{faulty:,} of {pairs:,} pairs have faults{share}; {end}.</p>"
-    return said + _bars(counts, hue=3)
+    return said + _bars(counts, hue=3) + _marks(found.get("judge"))
+
+
+def _marks(found: object) -> str:
+    """What the judge gave, criterion by criterion; nothing where there was none."""
+    scores = found.get("scores") if isinstance(found, dict) else None
+    if not isinstance(found, dict) or not isinstance(scores, dict):
+        return ""
+    parts = [f"<p>{_whole(found, 'judged'):,} pairs were judged by {_model(found)}.</p>"]
+    if lacking := _whole(found, "unjudged"):
+        parts.append(f"<p>{lacking:,} have no judgement; they are in the files.</p>")
+    for name, each in scores.items():
+        counts = each.get("counts") if isinstance(each, dict) else None
+        if isinstance(counts, dict):
+            rows = [(str(mark), n) for mark, n in counts.items() if isinstance(n, int)]
+            title = escape(printable(f"{name}, mean {each.get('mean')}"))
+            parts.append(f"<h3>Marks for {title}</h3>{_bars(rows, hue=4)}")
+    return "".join(parts)
+
+
+def _whole(found: Mapping[str, object], name: str) -> int:
+    value = found.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _model(found: Mapping[str, object]) -> str:
+    return f"<bdi>{escape(printable(str(found.get('model'))))}</bdi>"
 
 
 def _cost(cost: Cost, report: Report) -> str:

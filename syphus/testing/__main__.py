@@ -19,7 +19,7 @@ import typer
 from syphus.testing.batch_script import Batches
 from syphus.testing.instant import fixed_reply, serve_instant
 from syphus.testing.log import Log
-from syphus.testing.script import Fault, HeaderStyle, Limits, Script
+from syphus.testing.script import FAULT_KINDS, Fault, HeaderStyle, Limits, Script
 from syphus.testing.service import Service
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def serve(
     ] = 0.0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(help="A kind of fault, repeatable; by default those that pass by."),
+        typer.Option(
+            help="A kind of fault, repeatable; by default those that pass by. There are: "
+            f"{', '.join(FAULT_KINDS)}."
+        ),
     ] = None,
     rpm: Annotated[int | None, typer.Option(help="Requests a minute that are let through.")] = None,
     tpm: Annotated[int | None, typer.Option(help="Tokens a minute that are let through.")] = None,

@@ -10,6 +10,7 @@ import orjson
 
 from syphus.core.identity import canonical_json
 from syphus.testing.dice import Dice
+from syphus.testing.judging import draw_judgement, read_judge_request
 from syphus.testing.schemas import fill
 from syphus.testing.translating import draw_translations, read_translation_request
 
@@ -88,7 +89,7 @@ def has_good_images(messages: list[dict[str, Any]]) -> bool:
 def draw_answer(
     messages: list[dict[str, Any]], body: dict[str, Any], *, pairs: int = 3, seed: int = 1
 ) -> str:
-    """The default answer: `pairs` question-answer pairs, translations, or JSON as asked for.
+    """The default answer: `pairs` question-answer pairs, translations, marks, or JSON as asked.
 
     Equal messages and seed give equal answers, whatever was asked before.
     """
@@ -101,6 +102,9 @@ def draw(key: str, text: str, response_format: Any, pairs: int, seed: int) -> st
     translations = read_translation_request(text)
     if translations is not None:
         return draw_translations(translations)
+    graded = read_judge_request(text)
+    if graded is not None:
+        return draw_judgement(graded)
     dice = Dice("answer", seed, key)
     words = [word[:_LONGEST_WORD] for word in _WORD.findall(text[:_MOST_CHARACTERS])] or ["nothing"]
     kind = response_format.get("type") if isinstance(response_format, dict) else None

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from itertools import cycle, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 _KEPT = re.compile(
     r"`[^`]+`|<[^<>\s]+>|\{+[^{}]*\}+|%\(\w+\)[sd]|https?://\S+|\S+@\S+|\d+(?:[.,:]\d+)*"
@@ -50,13 +53,18 @@ _FIELDS = ("instruction", "answer")
 
 def read_translation_request(text: str) -> dict[str, Any] | None:
     """The request that a user message holds, or None where it asks for no translations."""
+    return read_request(text, {"languages", "pairs"})
+
+
+def read_request(text: str, names: AbstractSet[str]) -> dict[str, Any] | None:
+    """The JSON object that a user message begins with, if it has members of these names."""
     if not text.startswith("{"):
         return None
     try:
         value = orjson.loads(text.split("\n\n", 1)[0])
     except orjson.JSONDecodeError:
         return None
-    return value if isinstance(value, dict) and {"languages", "pairs"} <= value.keys() else None
+    return value if isinstance(value, dict) and names <= value.keys() else None
 
 
 def draw_translations(request: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ _OF_A_RUN: Final = frozenset(
         "batches.json",
         "error_messages.json",
         "invalid_output.json",
+        "judgements.json",
         "meta.json",
         "query_input.json",
         "run.json",

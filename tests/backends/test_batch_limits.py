@@ -131,7 +131,10 @@ def test_a_limit_of_enqueued_tokens_is_learned(
     assert sorted(outcomes) == list(range(12))
     assert {line.billed for line in log.lines()} == {1}
     assert log.uploads == 4
-    assert any("fewer batches" in notice for notice in notices)
+    told = [notice for notice in notices if "limit of" in notice]
+    assert len(told) == 2
+    assert "fewer batches" in told[0]
+    assert "has taken all" in told[1]
 
 
 @pytest.mark.parametrize("beyond", ["failed", 400, 429])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from syphus.backends.batch import remote, results
+from syphus.backends.batch import fetching, remote, results
 from syphus.backends.batch.reading import read_states
 from syphus.backends.batch.remote import Remote
-from syphus.core.errors import AccessDenied, JournalError, UnknownDeployment
+from syphus.backends.batch.remote_values import RemoteFile
+from syphus.core.errors import AccessDenied, JournalError, JournalWriteFailed, UnknownDeployment
 from syphus.testing import (
     BatchEnding,
     Batches,
@@ -101,10 +104,10 @@ def test_a_page_in_place_of_a_file_is_never_taken_for_it(
     """A gateway's page of HTML, however large, doesn't cost the answers that are paid for."""
     real, left = Remote.download, [7]
 
-    async def download(self: Remote, file_id: str, path: Path) -> int:
+    async def download(self: Remote, file_id: str, path: Path, *, most: int) -> int:
         left[0] -= 1
         if left[0] < 0:
-            return await real(self, file_id, path)
+            return await real(self, file_id, path, most=most)
         return await asyncio.to_thread(path.write_bytes, PAGE)
 
     monkeypatch.setattr(Remote, "download", download)
@@ -121,7 +124,7 @@ def test_a_file_that_never_comes_right_stays_at_the_endpoint(
 ) -> None:
     """What couldn't be had isn't deleted, and which file that is is told."""
 
-    async def download(_: Remote, __: str, path: Path) -> int:
+    async def download(_: Remote, __: str, path: Path, **___: int) -> int:
         return await asyncio.to_thread(path.write_bytes, sent)
 
     monkeypatch.setattr(Remote, "download", download)
@@ -132,11 +135,45 @@ def test_a_file_that_never_comes_right_stays_at_the_endpoint(
     assert any("the file stays there" in notice for notice in notices)
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_file_larger_than_the_disk_stops_the_run(
+    batch_kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_told: bool
+) -> None:
+    """Whether its size is told or not, the disk isn't filled; with room the same run goes on."""
+    told = Remote.file
+
+    async def untold(self: Remote, file_id: str) -> RemoteFile:
+        return replace(await told(self, file_id), bytes=None)
+
+    if not is_told:
+        monkeypatch.setattr(Remote, "file", untold)
+    with ScriptedServer() as server, monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=200))
+        with pytest.raises(JournalWriteFailed, match=r"0001\.output: file .* are 100; make room"):
+            batch_kit.run(server, tmp_path, batch_kit.lines(3))
+        assert not list(tmp_path.rglob("*.part"))
+        patch.undo()
+        outcomes, _ = batch_kit.run(server, tmp_path, [])
+        assert server.log.batches.creates == 1
+    assert all(outcome.reply for outcome in outcomes.values())
+
+
+def test_what_has_no_end_is_no_file_of_a_batch(
+    batch_kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than all answers may have isn't fetched; the file stays where it is."""
+    monkeypatch.setattr(fetching, "LONGEST_LINE", 40)
+    with ScriptedServer() as server:
+        _, notices = batch_kit.run(server, tmp_path, batch_kit.lines(3))
+        assert server.log.batches.deletes == 1
+    assert any("over 120 bytes, too many for 3 answers" in notice for notice in notices)
+
+
 def test_a_line_without_end_costs_no_other(
     batch_kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line larger than any reply may be isn't read whole; whose it is is known all the same."""
-    monkeypatch.setattr(results, "_LONGEST_LINE", 2000)
+    monkeypatch.setattr(results, "LONGEST_LINE", 2000)
     monkeypatch.setattr(results, "_HEAD_BYTES", 100)
 
     def answer(messages: Any, _: Any) -> str:

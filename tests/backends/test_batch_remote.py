@@ -7,6 +7,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def _call(remote: Remote, name: str, folder: Path) -> Coroutine[Any, Any, Any]:
         "batch": lambda: remote.batch("batch_1"),
         "create": lambda: remote.create("file-1", metadata={}),
         "upload": lambda: remote.upload(path, name="a.jsonl"),
-        "download": lambda: remote.download("file-1", folder / "out"),
+        "download": lambda: remote.download("file-1", folder / "out", most=1 << 20),
         "delete": lambda: remote.delete("file-1"),
         "cancel": lambda: remote.cancel("batch_1"),
     }
@@ -261,9 +262,24 @@ def test_a_packed_download_is_unpacked(ask: Any, tmp_path: Path) -> None:
         packed = gzip.compress(data)
         return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
 
-    size = ask(answer, lambda remote: remote.download("file-1", tmp_path / "out"))
+    size = ask(answer, lambda remote: remote.download("file-1", tmp_path / "out", most=1 << 20))
     assert size == len(data)
     assert (tmp_path / "out").read_bytes() == data
+
+
+def test_a_download_without_end_is_left(ask: Any, tmp_path: Path) -> None:
+    """An endpoint that tells no size and goes on for ever fills no disk."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b"{}\n" * 10_000)
+        return response
+
+    size = ask(answer, lambda remote: remote.download("f", tmp_path / "out", most=100_000))
+    assert 100_000 < size == (tmp_path / "out").stat().st_size
 
 
 def test_a_full_disk_ends_a_download(ask: Any) -> None:
@@ -274,7 +290,7 @@ def test_a_full_disk_ends_a_download(ask: Any) -> None:
 
     async def act(remote: Remote) -> None:
         with pytest.raises(JournalWriteFailed):
-            await remote.download("file-1", Path("/dev/full"))
+            await remote.download("file-1", Path("/dev/full"), most=1 << 20)
 
     ask(answer, act)
 

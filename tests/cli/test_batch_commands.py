@@ -30,9 +30,11 @@ def wait_for(due: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def start_and_stop(desk: Any, server: ScriptedServer, *, looks: int) -> str:
+def start_and_stop(
+    desk: Any, server: ScriptedServer, *, looks: int, flags: tuple[object, ...] | None = None
+) -> str:
     """Interrupts a run after so many looks at its batch; what it said."""
-    with desk.spawn(*NAME, *reach(server), 0.02, *FOLDER) as process:
+    with desk.spawn(*NAME, *(flags or reach(server)), 0.02, *FOLDER) as process:
         wait_for(lambda: server.log.batches.calls.get("find_batch", 0) >= looks)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
@@ -187,3 +189,32 @@ def test_the_status_tells_what_batches_cost(desk: Any, server: ScriptedServer) -
     shown = desk.call("status", "out").out
     assert re.search(rf"^batch .* ago, \${cost:.4f}, batch_", shown, re.MULTILINE), shown
     assert f"batches   ${cost:.4f} for 1 that are done\n" in shown
+
+
+def test_cancel_asks_the_endpoint_that_the_run_asked(
+    desk: Any, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an address it is the run's own, not the one that a key alone would mean."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    desk.photos(40)
+    server.play(Script(batches=Batches(running=100)))
+    start_and_stop(desk, server, looks=40)
+    done = desk.call("cancel", "out", "--poll_seconds", 0.01)
+    assert done.status == 3, done.err
+    assert server.log.batches.cancels == 1
+    assert "batches have ended" in done.err
+
+
+def test_cancel_names_the_azure_address_that_it_needs(
+    desk: Any, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key alone doesn't say that a resource of Azure is meant: it is told, and nothing asked."""
+    azure = {"OPENAI_API_TYPE": "azure", "AZURE_OPENAI_ENDPOINT": server.azure_endpoint}
+    desk.env |= {"OPENAI_API_KEY": "sk-none"} | azure
+    server.play(Script(batches=Batches(running=100)))
+    start_and_stop(desk, server, looks=5, flags=reach(server)[2:])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    refused = desk.call("cancel", "out")
+    assert refused.status == 2
+    assert f"OPENAI_API_TYPE=azure and AZURE_OPENAI_ENDPOINT={server.azure_endpoint}" in refused.err
+    assert server.log.batches.cancels == 0

@@ -188,7 +188,7 @@ def test_a_signal_before_the_run_begins(
         check=False,
     )
     assert done.returncode == 3, done.stderr
-    assert "interrupted before anything was asked" in done.stderr
+    assert "interrupted before anything was asked this time" in done.stderr
     assert "Traceback" not in done.stderr
     assert server.log.requests == asked
 
@@ -204,7 +204,7 @@ def test_a_signal_while_models_are_listed(desk: Any, number: signal.Signals) -> 
                 process.send_signal(number)
                 out, err = process.communicate(timeout=30)
     assert process.returncode == 3
-    assert f"{number.name}, before anything was asked" in err
+    assert f"{number.name}, before anything was asked this time" in err
     assert "Traceback" not in err
     assert not out
     assert not (desk.root / "out" / "run.json").exists()
@@ -377,7 +377,7 @@ def test_one_signal_while_the_journal_is_read(
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 3, err
-    assert f"{number.name}, before anything was asked; the same command goes on" in err
+    assert f"{number.name}, before anything was asked this time; the same command goes on" in err
     assert not out
     assert {path: path.read_bytes() for path in desk.root.glob("out/**/*.json*")} == before
     plugin.write_text(code)

@@ -92,6 +92,16 @@ def test_the_status_of_a_running_and_of_a_killed_run(desk: Any, server: Scripted
     assert json.loads(desk.call("status", "out", "--json").out)["state"] == "killed"
 
 
+def test_the_status_of_a_run_that_has_just_begun(desk: Any, server: ScriptedServer) -> None:
+    """How many queries there are, and what is answered, long before the first ten seconds end."""
+    server.play(Script(faults=[Fault("stall", after=3)]))
+    with desk.spawn(*NAME, *reach(server), "--num_threads", 5) as process:
+        wait_for(lambda: "3 of 5" in desk.call("status", "out").out)
+        assert desk.read("out/run.json")["seconds"] < 9
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_the_status_of_a_killed_run_is_that_of_its_journal(
     desk: Any, server: ScriptedServer, how: signal.Signals

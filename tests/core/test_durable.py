@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 import tracemalloc
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,15 +17,13 @@ from hypothesis import strategies as st
 from syphus.core.durable import (
     dump,
     json_list,
+    open_to_write,
     read_json_list,
     remove_leftovers,
     replacing,
     without_surrogates,
     write_json,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ANY_TEXT = st.text(st.characters() | st.sampled_from("\ud800\udbff\udc00\udfff\u2028\ufeff\n\r"))
 VALID_TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\u2028\n\r[],"))
@@ -36,6 +36,43 @@ VALUES = st.recursive(
 SHARED_FOLDER = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60
 )
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whatever is written in the place of the file `name` meets a full disk."""
+    real = tempfile.mkstemp
+
+    def mkstemp(**settings: Any) -> tuple[int, str]:
+        handle, place = real(**settings)
+        if settings["prefix"] == f".{name}.":
+            os.close(handle)
+            handle = os.open("/dev/full", os.O_WRONLY)
+        return handle, place
+
+    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel doesn't say which file it was; of two that are written at once it is the one."""
+    fill_the_disk(monkeypatch, "b.json")
+
+    def write() -> None:
+        with json_list(tmp_path / "a.json") as first, json_list(tmp_path / "b.json") as second:
+            first.add(1)
+            second.add(2)
+
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path}/b.json'"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_grows_is_told_with_its_name() -> None:
+    """Also where its last bytes are written only when it is closed."""
+    with (
+        pytest.raises(OSError, match="No space left on device: '/dev/full'"),
+        open_to_write(Path("/dev/full")) as file,
+    ):
+        file.write(b"1")
 
 
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:

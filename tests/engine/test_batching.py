@@ -168,6 +168,15 @@ def test_a_stop_leaves_batches_alone_and_the_next_sitting_finds_them(desk: Desk)
     assert desk.remote.gone == ["0000"]
 
 
+def test_a_stop_at_the_start_tells_of_all_that_earlier_sittings_sent(desk: Desk) -> None:
+    """Also of what wasn't recognised yet: it goes on at the endpoint, and is paid for."""
+    desk.remote.is_slow = True
+    desk.sit(range(20), stop_after=0.2)
+    for count in (0, 7):
+        desk.sit(range(count), stop_after=0.2)
+        assert desk.notices[-1].startswith("20 requests are in batches.")
+
+
 def test_a_chunk_whose_outcomes_were_journalled_before_a_kill_is_not_counted_twice(
     desk: Desk,
 ) -> None:

@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from syphus.core.deployments import Deployment
-from syphus.core.errors import ServerFailed, StoppedEarly, SyphusError, Unreachable
+from syphus.core.errors import (
+    ConnectionFailed,
+    NoSuchName,
+    RequestError,
+    ServerFailed,
+    StoppedEarly,
+    SyphusError,
+    Unreachable,
+)
 from syphus.core.records import Reply, Request
 from syphus.engine.breaker import LONGEST_REST
 from syphus.engine.engine import Engine
@@ -55,6 +63,7 @@ class Endpoint:
     """
 
     fails: Fails
+    error: type[RequestError] = ServerFailed
     latency: Callable[[Request, float], float] = lambda *_: LATENCY
     sends: list[float] = field(default_factory=list)
     replies: list[float] = field(default_factory=list)
@@ -66,7 +75,7 @@ class Endpoint:
         self.sends.append(sent_at)
         await asyncio.sleep(self.latency(asked, sent_at))
         if self.fails(asked, sent_at, loop.time()):
-            raise ServerFailed("HTTP 500: down", status=500)
+            raise self.error("it is down")
         self.replies.append(loop.time())
         return reply()
 
@@ -220,10 +229,28 @@ def test_the_last_request_of_a_run_is_given_up_in_the_end() -> None:
     assert OUTAGE < watch.ended < OUTAGE + 3 * LONGEST_REST
 
 
-def test_an_endpoint_that_has_never_answered_stops_the_run() -> None:
-    """A wrong address isn't probed for a night: minutes later the run stops and can be resumed."""
-    watch = Watch(8, [Endpoint(lambda *_: True)])
+@pytest.mark.parametrize(
+    ("error", "begin", "end"), [(ConnectionFailed, 200, OUTAGE), (NoSuchName, 30, 60)]
+)
+def test_an_endpoint_that_has_never_answered_stops_the_run(
+    error: type[RequestError], begin: float, end: float
+) -> None:
+    """A wrong address isn't probed for a night, and a server that starts is waited for.
+
+    A name that nobody has is no server that starts.
+    """
+    watch = Watch(8, [Endpoint(lambda *_: True, error)])
     watch.run(100)
     assert isinstance(watch.stopped_by, Unreachable)
     assert watch.outcomes.failures == {}
-    assert watch.ended < OUTAGE
+    assert begin < watch.ended < end
+
+
+def test_a_name_that_is_known_a_little_late_costs_nothing() -> None:
+    """Half a minute is bridged, and with an answer the name may be away like any endpoint."""
+    late = Endpoint(lambda _, sent_at, __: sent_at < 20 or 100 < sent_at < 300, NoSuchName)
+    watch = Watch(8, [late])
+    watch.run(4000)
+    assert watch.stopped_by is None
+    assert len(watch.outcomes.replies) == 4000
+    assert late.answered_after(300)

@@ -82,6 +82,18 @@ def test_an_odd_name_breaks_no_card(name: str) -> None:
     assert body.count("\n# ") == 1
 
 
+def test_a_judge_is_no_author() -> None:
+    """The model that judged is named as such, and among the models only if it wrote, too."""
+    last = {"settings": {"model": "j", "judge": True}, "deployments": [{"name": "x", "model": "j"}]}
+    _, body = make_card(judge_model="j", **last)
+    assert "- model: `gpt-x`\n" in body
+    assert "- judge: `j`\n" in body
+    _, body = make_card(judge_model="gpt-x", **last)
+    assert "- model: `gpt-x`, `j`\n" in body
+    assert "- judge: `gpt-x`\n" in body
+    assert "judge" not in make_card()[1]
+
+
 def test_who_wrote_and_who_translated() -> None:
     """All whose replies are there, not whom the last sitting would have asked."""
     _, body = make_card(models={"generate": ["a", "b"], "translate": ["c`"]}, model="z")

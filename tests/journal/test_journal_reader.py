@@ -52,6 +52,11 @@ def lines() -> list[bytes]:
     ]
 
 
+def sent(number: int) -> bytes:
+    """An attempt that may cost a quarter."""
+    return encode_sent(request("s", key(number)), attempt=1, deployment="d", most_cost=0.25)
+
+
 def write(folder: Path, *parts: bytes) -> Path:
     """A journal of these bytes."""
     path = folder / "j.jsonl"
@@ -144,6 +149,27 @@ def test_an_outcome_that_stands_there_twice_was_paid_for_once(tmp_path: Path) ->
     assert (twice.prompt_tokens, twice.cached_tokens) == (50, 10)
     assert (twice.outcomes, twice.all_of(4)) == (once.outcomes, once.all_of(4))
     assert (twice.open_sends, once.open_sends) == (set(), set())
+
+
+@pytest.mark.parametrize("copies", [2, 3, 4])
+def test_a_send_that_stands_there_twice_was_made_once(tmp_path: Path, copies: int) -> None:
+    """Of a failed request, of one without an end, and of one that was really sent again."""
+    failed = encode_failure(
+        request("f", key(8)), Failure(kind="timed_out", message="no", attempts=2), time=9
+    )
+    sends = [sent(8), sent(8), failed, sent(9), sent(9)]
+    once = read_index(write(tmp_path, *sends))
+    twice = read_index(write(tmp_path, *sends * copies))
+    assert (once.lost_sends, once.open_sends, once.uncertain_cost) == (3, {9}, 1.0)
+    assert (twice.lost_sends, twice.open_sends) == (once.lost_sends, once.open_sends)
+    assert twice.uncertain_cost == once.uncertain_cost
+    grown = read_index(write(tmp_path, *sends, *sends, sent(8)))
+    assert (grown.lost_sends, grown.open_sends) == (3, {8, 9})
+
+
+def test_sends_of_two_sittings_that_were_killed_count_each(tmp_path: Path) -> None:
+    """The same requests sent again look like a copy, but no outcome stands there twice."""
+    assert read_index(write(tmp_path, sent(8), sent(9), sent(8), sent(9))).lost_sends == 2
 
 
 def test_an_equal_reply_to_a_second_request_counts_as_well(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ import orjson
 from syphus import Syphus
 from syphus.pipeline.outcome import Outcome
 from syphus.testing import ScriptedServer, draw_answer
+from syphus.testing.judging import read_judge_request
 from syphus.testing.translating import read_translation_request
 
-STAGES = ("generate", "translate")
+STAGES = ("generate", "judge", "translate")
 PHOTOS = 8
 THREADS = 3
 PLUGIN = f"""
@@ -42,14 +43,24 @@ UNITS = frozenset((stage, photo) for stage in STAGES for photo in range(PHOTOS))
 
 
 def answer(messages: list[dict[str, Any]], body: dict[str, Any]) -> str:
-    """A pair a photo, a request for its two translations; the same for equal messages."""
+    """A pair a photo, its marks, and its two translations; the same for equal messages."""
     text = messages[-1]["content"]
-    if read_translation_request(text) is not None:
+    stage = stage_of(text)
+    if stage == "translate":
         return draw_answer(messages, body)
+    if stage == "judge":
+        return '{"1": {"relevance": 5, "grounding": 4, "clarity": 3}}'
     return (
         f"Question: What can be seen in {text[:-1].lower()}?\n"
         "Answer: It is a wooden bench beside a narrow path that leads down to the harbour."
     )
+
+
+def stage_of(text: str) -> str:
+    """The stage that a request's last message belongs to."""
+    if read_translation_request(text) is not None:
+        return "translate"
+    return "generate" if read_judge_request(text) is None else "judge"
 
 
 @dataclass
@@ -79,13 +90,18 @@ class Place:
             "output_dir": str(self.folder),
             "num_threads": THREADS,
             "languages": "de,zh",
+            "judge": True,
+            "quality": "drop",
             **self.more,
         }
 
     @property
     def command(self) -> list[str]:
         """The call as arguments of the command line."""
-        return [word for name, value in self.settings.items() for word in (f"--{name}", str(value))]
+        words: list[str] = []
+        for name, value in self.settings.items():
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        return words
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
@@ -122,10 +138,9 @@ class Place:
         """How often each unit's request has arrived at the server."""
         counts: Counter[Unit] = Counter()
         for query in self.server.log.queries():
-            stage = STAGES[read_translation_request(query.text) is not None]
             found = _PHOTO.search(query.text)
             assert found is not None
-            counts[stage, int(found[1])] += query.seen
+            counts[stage_of(query.text), int(found[1])] += query.seen
         return counts
 
     def journalled(self) -> tuple[frozenset[Unit], frozenset[Unit]]:

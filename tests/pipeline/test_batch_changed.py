@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from syphus.backends.batch.reading import read_states
 from syphus.core.records import Pair
-from syphus.pipeline import translating
-from syphus.testing import BatchEnding, Batches, Script
+from syphus.pipeline import pair_requests
+from syphus.testing import BatchEnding, Batches, RouteFault, Script
 from tests.pipeline.eight_photos import lines_of
 from tests.pipeline.test_batch_run import BATCH, created, stop_when
 
@@ -64,7 +65,7 @@ def test_other_languages_do_not_ask_again_for_what_is_in_a_batch(
     batches: list[int],
 ) -> None:
     """A translation under way is waited for and used whole; only what it doesn't have is sent."""
-    monkeypatch.setattr(translating, "_MOST_AT_HAND", 2)
+    monkeypatch.setattr(pair_requests, "_MOST_AT_HAND", 2)
     stop_in_batch(job, photos(COUNT), 2, languages=before)
     done = job.run(photos(COUNT), languages=after, **BATCH)
     assert done.outcome.exit_status == 0
@@ -110,6 +111,17 @@ def test_pairs_that_would_be_divided_otherwise_are_not_asked_for_again(
     assert created(job.server) == [COUNT, COUNT]
 
 
+def test_judgements_in_a_batch_are_waited_for_however_pairs_would_be_divided_now(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """A --max_tokens with room for one pair's marks asks for none that are under way."""
+    stop_in_batch(job, photos(COUNT), 2, judge=True)
+    done = job.run(photos(COUNT), judge=True, max_tokens=30, **BATCH)
+    assert done.outcome.exit_status == 0
+    assert done.outcome.snapshot.judged == 3 * COUNT
+    assert created(job.server) == [COUNT, COUNT]
+
+
 def test_what_another_model_was_asked_is_kept_when_it_comes(
     job: Any, photos: Callable[..., Any]
 ) -> None:
@@ -135,3 +147,51 @@ def test_a_translation_in_a_batch_that_failed_is_asked_again_once_in_the_next(
     assert done.outcome.snapshot.translated["de"] == 3 * COUNT
     assert created(job.server) == [COUNT, COUNT, COUNT // 2]
     assert sum(line.billed for line in job.server.log.batches.lines()) == 2 * COUNT
+
+
+def stop_unsent(job: Any, dataset: Any, at: int, **settings: Any) -> None:
+    """A sitting that is stopped when a batch is written whose upload, number `at`, fails."""
+    fault = RouteFault("server_error", "upload", at=range(at, 99))
+    job.server.play(Script(batches=Batches(faults=[fault])))
+    stop_when(job, dataset, lambda: bool(job.server.log.batches.faults), **BATCH, **settings)
+    job.server.play(Script())
+
+
+@pytest.mark.parametrize("settings", [{}, {"slice_end": 2}])
+def test_what_was_written_under_another_prompt_and_not_sent_is_given_up(
+    job: Any, photos: Callable[..., Any], settings: dict[str, Any]
+) -> None:
+    """Nothing was paid for it, so nothing is: only the requests of now are sent."""
+    stop_unsent(job, photos(COUNT), 1)
+    other = {"_load_prefix": lambda _: {"system_message": "Write about the picture."}}
+    done = job.run(photos(COUNT, **({} if settings else other)), **BATCH, **settings)
+    wanted = settings.get("slice_end", COUNT)
+    assert done.outcome.exit_status == 0
+    assert done.counts == (wanted, 0, 0)
+    assert created(job.server) == [wanted]
+    assert f"{COUNT - wanted or COUNT} requests that an earlier sitting wrote" in done.said
+    assert job.run(photos(COUNT, **other), **BATCH).counts == (COUNT, 0, 0)
+
+
+def test_translations_that_were_not_sent_are_asked_in_the_languages_of_now(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """Those that were to be asked for before cost nothing, so they are left out."""
+    stop_unsent(job, photos(COUNT), 2, languages="de,zh")
+    done = job.run(photos(COUNT), languages="de", **BATCH)
+    assert done.outcome.snapshot.translated == {"de": 3 * COUNT}
+    assert created(job.server) == [COUNT, COUNT]
+    assert asked_languages(job) == {"de": COUNT}
+
+
+def test_what_was_not_sent_and_is_wanted_still_goes_as_it_was_written(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """The same settings send the same chunk."""
+    stop_unsent(job, photos(COUNT), 2, languages="de,zh")
+    done = job.run(photos(COUNT), languages="de,zh", **BATCH)
+    assert done.outcome.snapshot.translated == {"de": 3 * COUNT, "zh": 3 * COUNT}
+    assert created(job.server) == [COUNT, COUNT]
+    assert "given up" not in done.said
+    names = [state.name for state in read_states(job.folder / "journal")]
+    assert names == ["0001", "0002"]

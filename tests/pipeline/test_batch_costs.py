@@ -68,3 +68,21 @@ def test_replies_of_both_kinds_without_a_price_are_told_apart(
     job.run(photos(30), **deployment(job, price=PRICE))
     in_batches = worth(job) - online
     assert job.read("meta.json")["cost"] == pytest.approx(online + in_batches / 2)
+
+
+def test_replies_of_another_model_cost_what_that_model_costs(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """What was sent to one model isn't counted at the price of the one that is asked now."""
+    job.server.play(Script(batches=Batches(running=20)))
+    cheap, dear = deployment(job, price=PRICE), {name: 100 * cost for name, cost in PRICE.items()}
+    stop_when(job, photos(8), lambda: job.server.log.batches.creates == 1, **cheap, **BATCH)
+    job.server.play(Script())
+    done = job.run(photos(8), **deployment(job, model="m2", price=dear), **BATCH)
+    assert done.counts == (8, 0, 0)
+    first, second = costs(job)
+    both = worth(job)
+    assert first is not None
+    assert second == pytest.approx(100 * (both - first))
+    assert 0 < first < both
+    assert job.read("meta.json")["cost"] == pytest.approx(first + second)

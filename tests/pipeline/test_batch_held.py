@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syphus.core.records import Query, Request
-from syphus.pipeline import translating
+from syphus.pipeline import pair_requests
 from syphus.pipeline.asked_languages import AskedLanguages
-from syphus.pipeline.translated_pairs import Progress
+from syphus.pipeline.pair_progress import Progress
 from syphus.testing import Batches, Fault, Script, draw_answer
 from syphus.testing.translating import read_translation_request
 from tests.pipeline.eight_photos import files_of
@@ -34,7 +34,7 @@ def test_queries_and_translations_in_batches_are_not_held(
     job: Any, photos: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 400 that wait, some that were read last are in memory."""
-    monkeypatch.setattr(translating, "_MOST_AT_HAND", 10)
+    monkeypatch.setattr(pair_requests, "_MOST_AT_HAND", 10)
     job.server.play(Script(batches=Batches(running=20)))
     held: dict[int, list[int]] = {}
     log = job.server.log.batches
@@ -71,7 +71,7 @@ def test_what_is_read_again_comes_to_the_same_files(
     fault = Fault("context_length", containing="number 3.")
     for each, at_hand in ((another, 2000), (job, 0)):
         asked.clear()
-        monkeypatch.setattr(translating, "_MOST_AT_HAND", at_hand)
+        monkeypatch.setattr(pair_requests, "_MOST_AT_HAND", at_hand)
         each.server.play(Script(answer=answer, faults=[fault]))
         each.run(photos(12), num_threads=1, **settings)
     assert asked

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 HOW = {"backend": "batch", "poll_seconds": 0.01}
 CALLS = ("upload", "create", "batch", "download", "delete")
 LINES = ((JournalWriter, "_write"), (Ledger, "_write"), (Filling, "add"))
-# A run has some 190 steps; 1 tries each and takes two minutes.
+# A run has some 200 steps; 1 tries each and takes two minutes.
 STRIDE = 11
 EXPIRED = Batches(endings=[BatchEnding("expired", at=(1,), done=0.5)])
 

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -277,15 +278,14 @@ def test_without_pyarrow(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_disk(run: Path, form: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     """The earlier export stays, nothing is left beside it, and the line names the folder."""
     before = contents(export_run(run, form).folder)
-    fdopen = os.fdopen
+    real = tempfile.mkstemp
 
-    def full(handle: int, *mode: Any, **more: Any) -> Any:
-        instead = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(instead, handle)
-        os.close(instead)
-        return fdopen(handle, *mode, **more)
+    def full(**where: Any) -> tuple[int, str]:
+        handle, name = real(**where)
+        os.close(handle)
+        return os.open("/dev/full", os.O_WRONLY), name
 
-    monkeypatch.setattr(os, "fdopen", full)
+    monkeypatch.setattr(tempfile, "mkstemp", full)
     with pytest.raises(StoppedEarly, match=rf"run_{form} can't be written: No space left"):
         export_run(run, form)
     assert contents(run.with_name(f"run_{form}")) == before

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -238,6 +239,29 @@ def test_a_limit_of_the_system_is_a_full_disk(place: Place) -> None:
     assert kept
     assert place.run().exit_status == 0
     assert place.seen() == seen + Counter(UNITS - kept)
+
+
+@pytest.mark.parametrize("name", ["run.json", "valid_output.json"])
+def test_the_file_that_had_no_room_is_told(
+    finished: Place, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line with the file and what to do, status 3: the kernel's own words name no file."""
+    real = tempfile.mkstemp
+
+    def mkstemp(**settings: Any) -> tuple[int, str]:
+        handle, place = real(**settings)
+        if settings["prefix"] == f".{name}.":
+            os.close(handle)
+            handle = os.open("/dev/full", os.O_WRONLY)
+        return handle, place
+
+    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+    assert run_app(["run", *finished.command, "--no_progress"], root=finished.root) == 3
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("syphus: ")
+    assert f"{finished.folder / name}" in said
+    assert "No space left on device" in said
+    assert "the same command" in said
 
 
 # A disk that fails

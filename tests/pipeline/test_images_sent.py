@@ -23,6 +23,7 @@ from syphus import AbstractDataset, Syphus
 from syphus.core.errors import ImageUnusable, InputError
 from syphus.core.records import Query
 from syphus.testing import Batches, Fault, Script, ScriptedServer
+from syphus.testing.answers import last_user_text
 
 Job = Any
 
@@ -65,6 +66,8 @@ class Seen:
         self.contents: list[Any] = []
 
     def __call__(self, messages: list[dict[str, Any]], _: dict[str, Any]) -> str:
+        if "annotation" in last_user_text(messages):
+            return '{"1": {"relevance": 5, "grounding": 5, "clarity": 5}}'
         self.contents.append(messages[1]["content"])
         return "Question: What?\nAnswer: That."
 
@@ -108,6 +111,29 @@ def test_images_follow_the_text_small_and_without_metadata(
     assert not any(b"secret place" in image for image in seen.images())
     assert job.server.log.images == 3
     assert job.server.log.query("Look. a").images == 3
+
+
+@pytest.mark.parametrize("how", [{}, {"backend": "batch", "poll_seconds": 0.01}])
+def test_the_judge_is_shown_what_the_writer_was(
+    job: Job, album: Any, tmp_path: Path, how: dict[str, Any]
+) -> None:
+    """The same images go with the request, once; an image that changes is another question."""
+    photo = picture(tmp_path / "1.jpg")
+    plugin = album({"a": [str(photo)]})
+    plugin.quality_skips = {"length"}
+    assert job.run(plugin, judge=True, **how).outcome.exit_status == 0
+    journal = (job.folder / "journal" / "judge.jsonl").read_bytes()
+    (line,) = (line for line in map(orjson.loads, journal.splitlines()) if line["kind"] == "reply")
+    assert len(line["images"]) == 1
+    assert job.read("meta.json")["quality"]["judge"]["judged"] == 1
+    log = job.server.log
+    shown = [query.images for query in log.queries() if "annotation" in query.text]
+    assert shown == [1]
+    assert job.run(plugin, judge=True, **how).requests == 0
+    picture(photo, seed=2)
+    job.run(plugin, judge=True, **how)
+    replies = (job.folder / "journal" / "judge.jsonl").read_bytes().count(b'"kind":"reply"')
+    assert replies == 2
 
 
 def test_the_journal_has_the_hash_and_not_the_bytes(

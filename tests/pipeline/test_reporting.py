@@ -72,7 +72,10 @@ def evil_pairs() -> Iterator[Pair]:
 def test_what_a_page_shows(tmp_path: Path) -> None:
     """Yield, sources, lengths, roots, languages, quality and cost, in inline pictures."""
     run = make_run(tmp_path / "run")
+    marks = {"grounding": {"mean": 3.25, "counts": {"1": 2, "2": 0, "3": 7, "4": 3, "5": 6}}}
+    judge = {"model": "a judge", "judged": 18, "unjudged": 2, "scores": marks}
     quality = {"mode": "drop", "pairs": 20, "faulty": 3, "checks": {"giveaway": 2, "length": 1}}
+    quality["judge"] = judge
     (run / "meta.json").write_text(json.dumps({"quality": quality, "skipped_items": 4}))
     bad = {"id": "a", "response": "x", "error_message": "no question found"}
     (run / "invalid_output.json").write_text(f"[\n{json.dumps(bad)}\n]\n")
@@ -88,6 +91,9 @@ def test_what_a_page_shows(tmp_path: Path) -> None:
         "German (de)",
         "3 of 20 pairs have faults (15.0%); they were dropped",
         "giveaway",
+        "18 pairs were judged by a judge",
+        "2 have no judgement",
+        "Marks for grounding, mean 3.25",
         "unknown: no price",
     ):
         assert part in page.text, part
@@ -130,7 +136,9 @@ def test_texts_that_attack(tmp_path: Path) -> None:
     wrong = [{"id": EVIL, "error_message": EVIL, "kind": EVIL, "response": EVIL}]
     for name in ("invalid_output.json", "error_messages.json", "translation_errors.json"):
         (run / name).write_text(f"[\n{json.dumps(wrong[0])}\n]\n")
-    quality = {"pairs": 5, "faulty": 1, "checks": {EVIL: 1}, "mode": EVIL}
+    marks = {EVIL: {"mean": EVIL, "counts": {EVIL: 1, "2": EVIL}}, "odd": EVIL}
+    judge = {"model": EVIL, "judged": EVIL, "scores": marks}
+    quality = {"pairs": 5, "faulty": 1, "checks": {EVIL: 1}, "mode": EVIL, "judge": judge}
     (run / "meta.json").write_text(json.dumps({"quality": quality}))
     page = page_of(run)
     assert "<script src=" in page.text

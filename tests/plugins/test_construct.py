@@ -134,3 +134,46 @@ def test_response_model_of_the_wrong_kind(workshop: Workshop, refusal: Callable[
     """A response_model that isn't pydantic's is refused before anything is asked."""
     write_photos(workshop, "name='H'", "self.response_model = dict")
     assert "response_model" in refusal(workshop.load, "Photos.harbour")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("short = property(lambda self: 1 / 0)", "ZeroDivisionError"),
+        ("short = 10**6000", "short is a value of type int"),
+        ("relations = 10**6000", "relations is a value of type int"),
+        ("turns = -(10**6000)", "turns is a value of type int"),
+        ("response_model = 10**6000", "response_model is a value of type int"),
+        ("short = Odd()", "short is a value of type Odd"),
+        ("free_text = Odd()", "Worse: its message can't be read"),
+        ("has_ready_pairs = lambda self: Odd()", "Worse: its message can't be read"),
+        ("has_ready_pairs = lambda self, query: True", "TypeError"),
+    ],
+)
+def test_attributes_that_raise_or_cannot_be_shown(
+    workshop: Workshop, refusal: Callable[..., str], body: str, said: str
+) -> None:
+    """Whatever a plugin's attributes do, one line tells of it before anything is asked."""
+    workshop.write(
+        "datasets/harbour.py",
+        f"""
+        from syphus import AbstractDataset
+
+        class Worse(BaseException):
+            def __str__(self):
+                raise self
+
+        class Odd:
+            def __repr__(self):
+                raise Worse
+
+            __bool__ = __repr__
+
+        class Photos(AbstractDataset):
+            {body}
+
+            def _load_query_inputs(self):
+                return [{{"id": 1, "sentences": "a boat"}}]
+        """,
+    )
+    assert said in refusal(workshop.load, "Photos.harbour")

@@ -237,12 +237,14 @@ def test_ids_are_the_same_in_every_slice() -> None:
 def test_left_out_items_are_counted_with_their_reason() -> None:
     """An item with a reason to skip gives no query, and the rest goes on."""
     items = [item(1), {"id": "v2", "skip": "names\nan absent photo"}, {"skip": "no id"}, item(4)]
+    items.append({"id": 10**6000, "skip": "a large id"})
     source = QuerySource(Given(items))
     assert [query.id for query in source] == ["v1", "v4"]
-    assert source.skips.count == 2
+    assert source.skips.count == 3
     assert [str(each) for each in source.skips.kept] == [
         "item 2 (v2) is left out: names an absent photo",
         "item 3 is left out: no id",
+        "item 5 (a value of type int) is left out: a large id",
     ]
 
 

@@ -155,3 +155,10 @@ def test_json_and_plain_examples(content: str) -> None:
     assert read_prefix(prompt(user(), assistant(content)), where=WHERE).in_context[1] == Turn(
         role="assistant", content=content
     )
+
+
+def test_numbers_that_python_does_not_write_out() -> None:
+    """An integer of thousands of digits where a text belongs is told by its type."""
+    assert "unknown key of type int" in refusal({"system_message": "s", 10**6000: 1})
+    turn = {"role": 10**6000, "content": "a boat"}
+    assert "the role of type int" in refusal({"system_message": "s", "in_context": [turn]})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syphus.testing.__main__ import _faults
+from syphus.testing.script import FAULT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +79,16 @@ def test_options_make_limits_faults_and_a_log(tmp_path: Path) -> None:
     assert set(met) == {None, "limit", "conflict", "unavailable"}
     assert met.count(None) == seen["successes"]
     assert 4 <= seen["successes"] <= 16  # 10 expected of 20
+
+
+def test_the_help_lists_every_kind_of_fault() -> None:
+    """What --fault takes can be read there, and each of them is taken."""
+    wide = {**os.environ, "COLUMNS": "120"}
+    done = subprocess.run(
+        [*COMMAND, "--help"], env=wide, capture_output=True, text=True, check=True
+    )
+    assert set(FAULT_KINDS) <= set(re.findall(r"\w+", done.stdout))
+    assert _faults(0.5, list(FAULT_KINDS))
 
 
 def test_instant_answers_keep_their_latency() -> None:

@@ -1,32 +1,30 @@
-"""The backend: chunks of requests become batches, and their outcomes come back.
-
-One loop leads all chunks, a step at a time and never two at once, so that at any moment at most one
-call is under way whose result a crash could hide.
-"""
+"""The backend: chunks of requests become batches, and their outcomes come back."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from asyncio_throttle.throttler import Throttler
 
+from syphus.backends.batch.chunk_store import ChunkStore, check_endpoints
 from syphus.backends.batch.client import connect
 from syphus.backends.batch.enqueued import Enqueued
 from syphus.backends.batch.fetching import FORGOTTEN_AFTER, Fetching
 from syphus.backends.batch.filling import MOST_BYTES, MOST_LINES, Bounds
+from syphus.backends.batch.leading import Leading
 from syphus.backends.batch.ledger import Ledger
 from syphus.backends.batch.line import LineReader
-from syphus.backends.batch.problems import stopping_problem
+from syphus.backends.batch.notices import Teller
+from syphus.backends.batch.off_loop import off_loop
 from syphus.backends.batch.remote import Remote
 from syphus.backends.batch.results import Oddities, read_results
 from syphus.backends.batch.sending import Sending
-from syphus.backends.batch.steps import Steps, as_stop
-from syphus.backends.batch.store import ChunkStore, check_endpoints
-from syphus.backends.batch.telling import Teller
-from syphus.core.errors import JournalError, RequestError, RetryableError, StoppingError
+from syphus.backends.batch.steps import Steps
+from syphus.core.errors import JournalError, RequestError
 from syphus.core.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -113,13 +111,9 @@ class BatchApi:
         self._wake = asyncio.Event()
         self._is_full = asyncio.Event()
         self._failure: JournalError | None = None
-        self._lock = asyncio.Lock()
         self._is_due = False
-        self._is_cancelling = False
         self._put_off: set[str] = set()
-        self._asked_to_cancel: set[str] = set()
         self._given: set[str] = set()
-        self._stops: dict[str, StoppingError] = {}
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -133,11 +127,12 @@ class BatchApi:
             self._ledger = Ledger(self._folder / LEDGER, wall_clock=self._wall_clock)
             stack.callback(self._ledger.close)
             check_endpoints(self._ledger.chunks.values(), self._client.endpoint)
+            self._before = tuple(self._ledger.chunks.values())
             self._store = ChunkStore(
                 self._ledger,
                 folder,
                 bounds=self._bounds,
-                model=self._deployment.model,
+                deployment=self._deployment,
                 endpoint=self._client.endpoint,
                 url=self._client.chat_path,
             )
@@ -156,7 +151,7 @@ class BatchApi:
                 wall_clock=self._wall_clock,
                 forgotten_after=self._forgotten_after,
             )
-            self._fetching = Fetching(
+            fetching = Fetching(
                 ledger=self._ledger,
                 remote=self._remote,
                 folder=folder,
@@ -177,6 +172,18 @@ class BatchApi:
                 endpoint=self._client.endpoint,
                 put_off=self._put_off.add,
             )
+            self._leading = Leading(
+                client=self._client,
+                ledger=self._ledger,
+                remote=self._remote,
+                steps=self._steps,
+                sending=self._sending,
+                fetching=fetching,
+                teller=self._teller,
+                put_off=self._put_off,
+                on_step=self._wake.set,
+                on_notice=self._on_notice,
+            )
             for task in (self._tick(), self._close_full()):
                 stack.push_async_callback(_end, asyncio.create_task(task))
             self._open = stack.pop_all()
@@ -193,7 +200,7 @@ class BatchApi:
                 await self._store.close_full()
                 with suppress(RequestError, TimeoutError):
                     async with asyncio.timeout(_GOODBYE_SECONDS):
-                        await self._delete_all()
+                        await self._leading.delete_all()
 
     def add(self, line: BatchLine) -> None:
         """Puts a line into the chunk that is being filled; a full one is closed by itself.
@@ -214,7 +221,10 @@ class BatchApi:
         return self._store.held
 
     def facts(self) -> Iterator[bytes]:
-        """The facts of every line whose outcome is still wanted, as its chunk was closed."""
+        """The facts of lines that were sent and whose outcome is still wanted.
+
+        Of what was never sent nothing is paid for: who wants it asks for it by its custom_id.
+        """
         return self._store.facts()
 
     def holds(self, custom_id: str) -> bool:
@@ -235,12 +245,12 @@ class BatchApi:
             if self._failure is not None:
                 raise self._failure
             for chunk in list(self._ledger.chunks.values()):
-                await self._lead(chunk, is_due=is_due)
+                await self._leading.lead(chunk, is_due=is_due)
                 if chunk.stage == "downloaded" and chunk.name not in self._given:
                     for group in self._outcomes_of(chunk):
                         yield group
-                    if chunk.name in self._stops:
-                        raise self._stops.pop(chunk.name)
+                    if chunk.name in self._leading.stops:
+                        raise self._leading.stops.pop(chunk.name)
             await self._wake.wait()
 
     def durable(self, batch: str, *, cost: float | None = None) -> None:
@@ -253,22 +263,33 @@ class BatchApi:
         self._ledger.append(self._ledger.chunks[batch], "durable", cost=cost)
         self._wake.set()
 
+    async def give_up_unsent(self, is_wanted: Callable[[str], bool]) -> int:
+        """Sends no chunk of an earlier sitting that holds a custom_id which isn't wanted.
+
+        What has an uploaded file but no batch isn't sent either. The lines come back as not billed,
+        for whoever wants them to ask again. Returns how many of them aren't wanted.
+        """
+        count = 0
+        for chunk in self._before:
+            if chunk.is_unsent:
+                counting = partial(self._store.count_unwanted, chunk, is_wanted)
+                if unwanted := await off_loop(counting):
+                    self._sending.unwanted.add(chunk.name)
+                    count += unwanted
+        return count
+
     async def cancel(self) -> None:
         """Cancels all batches at the endpoint; what they have done is still given out.
 
         Chunks without a batch end too. Raises RequestError where a cancel is refused; `outcomes`
         tries again.
         """
-        self._is_cancelling = True
+        self._leading.begin_to_cancel()
         self._store.flush()
         await self._store.close_full()
         self._is_due = True
         self._wake.set()
-        async with self._lock:
-            if self._remote.rests:
-                return
-            for chunk in list(self._ledger.chunks.values()):
-                await self._cancel(chunk)
+        await self._leading.cancel_all()
 
     def states(self) -> Sequence[BatchState]:
         """Every chunk, in the order of their making."""
@@ -291,64 +312,11 @@ class BatchApi:
                 self._failure = error
             self._wake.set()
 
-    async def _lead(self, chunk: Chunk, *, is_due: bool) -> None:
-        """Takes a chunk's steps until it has to wait."""
-        if chunk.name in self._put_off or self._remote.rests:
-            return
-        try:
-            async with self._lock:
-                while await self._step(chunk, is_due=is_due):
-                    self._teller.go_on()
-                    # Another may go on now: a batch that ended makes room.
-                    self._wake.set()
-        except RetryableError as error:
-            self._put_off.add(chunk.name)
-            has_answered = self._remote.has_answered
-            self._teller.tell_wait(chunk, error, has_answered=has_answered)
-        except RequestError as error:
-            raise as_stop(error) from error
-
-    async def _step(self, chunk: Chunk, *, is_due: bool) -> bool:
-        """Takes one step; False if the chunk has to wait."""
-        if self._is_cancelling and await self._cancel(chunk):
-            return True
-        match chunk.stage:
-            case "closed" | "uploading" | "uploaded" | "creating":
-                return await self._sending.send(chunk)
-            case "created":
-                return is_due and await self._steps.poll(chunk)
-            case "ended":
-                await self._end_of(chunk)
-                return True
-            case "durable" | "split":
-                await self._delete(chunk)
-                return True
-        return False
-
-    async def _end_of(self, chunk: Chunk) -> None:
-        if chunk.status == "failed" and not self._is_cancelling:
-            if await self._sending.takes_back(chunk):
-                return
-            stop = stopping_problem(chunk, secrets=self._client.secrets)
-            if stop is not None:
-                self._stops[chunk.name] = stop
-        await self._fetching.download(chunk)
-
-    async def _cancel(self, chunk: Chunk) -> bool:
-        """Cancels a chunk once; True if that changed where it stands."""
-        if chunk.name in self._asked_to_cancel:
-            return False
-        before = chunk.stage
-        await self._steps.cancel(chunk)
-        if chunk.stage == before:
-            self._asked_to_cancel.add(chunk.name)
-        return chunk.stage != before
-
     def _outcomes_of(self, chunk: Chunk) -> Iterator[Sequence[BatchOutcome]]:
         secrets = self._client.secrets
         reader = LineReader(
             deployment=self._deployment.name,
-            rates=self._deployment.rates,
+            rates=chunk.rates_at(self._deployment),
             secrets=secrets,
             hidden=Secrets(secrets),
             latency=max(0.0, (chunk.ended or 0.0) - (chunk.created or chunk.ended or 0.0)),
@@ -361,24 +329,10 @@ class BatchApi:
                 self._teller.tell_oddities(chunk, oddities)
             released = [outcome.custom_id for outcome in group]
             # Whoever waits while lines are outstanding comes back for the error that follows.
-            is_held = group[-1].is_last and chunk.name in self._stops
+            is_held = group[-1].is_last and chunk.name in self._leading.stops
             self._store.give_out([] if is_held else released)
             yield group
             self._store.give_out(released)
-
-    async def _delete_all(self) -> None:
-        async with self._lock:
-            for chunk in list(self._ledger.chunks.values()):
-                if self._remote.rests:
-                    return
-                if chunk.stage in ("durable", "split"):
-                    await self._delete(chunk)
-
-    async def _delete(self, chunk: Chunk) -> None:
-        is_here = chunk.endpoint == self._client.endpoint
-        if not is_here:
-            self._on_notice(f"the files of batch {chunk.name} stay at {chunk.endpoint}")
-        await self._steps.delete(chunk, remotely=is_here)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

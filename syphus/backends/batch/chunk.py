@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from syphus.core.batches import BatchState
+from syphus.core.prices import Rates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from syphus.core.deployments import Deployment
 
 Step: TypeAlias = Literal[
     "closed",
@@ -53,7 +56,8 @@ class Chunk:
     """One chunk. `stage` is the last step that counts.
 
     `sha256` and `bytes` are of the file that is uploaded. `tokens` counts for the limit of
-    enqueued tokens, `most_cost` is in US dollars, and so is `cost`, once that is known. `created`
+    enqueued tokens, `most_cost` is in US dollars, and so is `cost`, once that is known. `rates` are
+    what `model` cost a prompt, completion and cached token as it was written, if known. `created`
     is the batch's own time of creation in Unix seconds, `since` when the last step was taken.
     `past` are batches that failed without doing anything. `unsure` says that a creation before the
     one that counts may have come to a batch too, `counted` that the endpoint told `done` and
@@ -70,6 +74,7 @@ class Chunk:
     most_cost: float
     model: str
     endpoint: str
+    rates: Sequence[float] | None = None
     stage: Step = "closed"
     since: float = 0.0
     file_id: str | None = None
@@ -120,9 +125,30 @@ class Chunk:
         return self.stage not in ("split", "durable", "deleted")
 
     @property
+    def is_unsent(self) -> bool:
+        """Whether nobody has tried to make a batch of it: nothing of it can be billed."""
+        return self.stage in ("closed", "uploading", "uploaded")
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the endpoint may still find that its batch is too much."""
+        return self.stage == "creating" or (
+            self.stage == "created" and self.status in (None, "", "validating")
+        )
+
+    @property
     def is_enqueued(self) -> bool:
         """Whether its tokens count, or may count, as enqueued."""
         return self.stage in ("creating", "created")
+
+    def rates_at(self, deployment: Deployment) -> Rates | None:
+        """What its replies cost: at the deployment's price, unless another model was asked."""
+        if self.model == deployment.model and deployment.rates is not None:
+            return deployment.rates
+        if self.rates is None:
+            return None
+        prompt, completion, cached = self.rates
+        return Rates(prompt=prompt, completion=completion, cached=cached)
 
     def state(self) -> BatchState:
         """What is shown of it."""

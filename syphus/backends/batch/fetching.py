@@ -7,13 +7,14 @@ started with Azure OpenAI batch deployments").
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from syphus.backends.batch.chunk import ChunkFiles
 from syphus.backends.batch.off_loop import off_loop
 from syphus.backends.batch.remote import GONE
-from syphus.backends.batch.results import starts_as_json
+from syphus.backends.batch.results import LONGEST_LINE, starts_as_json
 from syphus.core.durable import sync_folder
 from syphus.core.errors import (
     JournalWriteFailed,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from syphus.backends.batch.chunk import Chunk
     from syphus.backends.batch.ledger import Ledger
     from syphus.backends.batch.remote import Remote
-    from syphus.backends.batch.told import RemoteBatch
+    from syphus.backends.batch.remote_values import RemoteBatch
 
 FORGOTTEN_AFTER = 30 * 24 * 3600.0
 _ROUNDS_FOR_FILES = 3
@@ -86,15 +87,29 @@ class Fetching:
         """False if what came isn't what was told, however often it was asked for."""
         part = path.with_name(path.name + ".part")
         told = (await self.remote.file(file_id)).bytes
+        # Its answers go into the journal, too, which needs as much again.
+        room = shutil.disk_usage(self.folder).free // 2
+        bound = chunk.lines * LONGEST_LINE
         is_whole = False
         for _ in range(_DOWNLOADS):
-            size = await self.remote.download(file_id, part)
-            is_whole = told in (None, size) and starts_as_json(part)
+            size = told or 0
+            if size <= room:
+                size = await self.remote.download(file_id, part, most=min(room, bound))
+            if size > room:
+                part.unlink(missing_ok=True)
+                raise JournalWriteFailed(
+                    f"can't write {path}: file {file_id} at the endpoint has {size} bytes or more, "
+                    f"and half of what is free there are {room}; make room, and the same command "
+                    "goes on"
+                )
+            is_whole = size <= bound and told in (None, size) and starts_as_json(part)
             if is_whole:
                 break
         else:
             said = f"file {file_id} has {told} bytes as told, of which {size} come"
-            if told in (None, size):
+            if size > bound:
+                said = f"file {file_id} has over {bound} bytes, too many for {chunk.lines} answers"
+            elif told in (None, size):
                 said = f"file {file_id} holds no JSON"
             if self._count("short", chunk) < _ROUNDS_FOR_WHOLE:
                 raise MalformedReply(said)

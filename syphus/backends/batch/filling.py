@@ -13,11 +13,11 @@ from typing import IO, TYPE_CHECKING
 
 from syphus.backends.batch.chunk import Chunk, ChunkFiles
 from syphus.core.batches import BatchState
-from syphus.core.durable import sync_folder
+from syphus.core.durable import open_to_write, sync_folder
 from syphus.core.errors import BadRequest, JournalWriteFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from syphus.core.batches import BatchLine
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # says whether a megabyte has 1,000,000 bytes or 1,048,576, so the smaller is kept.
 MOST_LINES: dict[ApiType, int] = {"openai": 50_000, "azure": 100_000}
 MOST_BYTES = 200_000_000
-_BUFFER = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,7 @@ class Filling:
         self._tokens += line.tokens
         self._most_cost += line.most_cost
 
-    def close(self, *, model: str, endpoint: str) -> Chunk:
+    def close(self, *, model: str, endpoint: str, rates: Sequence[float] | None) -> Chunk:
         """Makes the files durable; the chunk that they are. Raises JournalWriteFailed."""
         if self._is_broken:
             raise JournalWriteFailed(f"{self._files.requests} isn't whole")
@@ -108,6 +107,7 @@ class Filling:
             most_cost=self._most_cost,
             model=model,
             endpoint=endpoint,
+            rates=rates,
         )
 
     def state(self, status: str) -> BatchState:
@@ -140,7 +140,9 @@ class Filling:
         return head % (line.custom_id.encode("ascii"), self._url) + line.body + b"}\n"
 
     def _refused(self, error: OSError) -> JournalWriteFailed:
-        return JournalWriteFailed(f"can't write {self._files.requests}: {error.strerror}")
+        return JournalWriteFailed(
+            f"can't write {error.filename or self._files.requests}: {error.strerror}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,6 @@ def read_pairs(files: ChunkFiles) -> Iterator[tuple[bytes, FactsLine]]:
 
 def _open(path: Path) -> IO[bytes]:
     try:
-        return path.open("wb", buffering=_BUFFER)
+        return open_to_write(path)
     except OSError as error:
         raise JournalWriteFailed(f"can't write {path}: {error.strerror}") from error

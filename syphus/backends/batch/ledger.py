@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _TAIL = b',"crc":"%08x"}\n'
 _TAIL_BYTES = len(_TAIL % 0)
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
-_AT_CLOSING = ("sha256", "bytes", "lines", "tokens", "most_cost", "model", "endpoint")
+_AT_CLOSING = ("sha256", "bytes", "lines", "tokens", "most_cost", "model", "endpoint", "rates")
 
 
 class Ledger:

@@ -19,3 +19,9 @@ def read_states(folder: Path) -> list[BatchState]:
     """
     chunks, _ = read_ledger(folder / "batches.jsonl")
     return [chunk.state() for chunk in chunks.values() if not chunk.was_split]
+
+
+def read_endpoints(folder: Path) -> set[str]:
+    """Where the batches are whose outcomes are still wanted, as addresses. Raises JournalError."""
+    chunks, _ = read_ledger(folder / "batches.jsonl")
+    return {chunk.endpoint for chunk in chunks.values() if chunk.is_open}

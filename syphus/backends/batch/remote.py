@@ -20,7 +20,13 @@ from tenacity import (
 )
 
 from syphus.backends.batch.off_loop import off_loop
-from syphus.backends.batch.told import RemoteBatch, RemoteFile, by_id, read_batch, read_file
+from syphus.backends.batch.remote_values import (
+    RemoteBatch,
+    RemoteFile,
+    by_id,
+    read_batch,
+    read_file,
+)
 from syphus.backends.parsing import parse_json
 from syphus.core.errors import (
     AccessDenied,
@@ -167,8 +173,11 @@ class Remote:
             if error.status not in (*GONE, _CONFLICT):
                 raise
 
-    async def download(self, file_id: str, path: Path) -> int:
-        """Writes a file's bytes to `path`, as they come, and syncs them; how many they are."""
+    async def download(self, file_id: str, path: Path, *, most: int) -> int:
+        """Writes a file's bytes to `path`, as they come, and syncs them; how many they are.
+
+        What goes on beyond `most` bytes is left at the endpoint; the number is larger then.
+        """
 
         async def receive() -> int:
             size = 0
@@ -178,6 +187,8 @@ class Remote:
                     async for part in response.iter_bytes(_PART_BYTES):
                         _write(file, part, path)
                         size += len(part)
+                        if size > most:
+                            break
                     await off_loop(lambda: _sync(file, path))
             return size
 

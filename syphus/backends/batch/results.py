@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GROUP = 100
 # What a reply may have online, too.
-_LONGEST_LINE = 64 << 20
+LONGEST_LINE = 64 << 20
 _HEAD_BYTES = 1 << 16
 
 
@@ -135,11 +135,11 @@ def _lines(files: ChunkFiles) -> Iterator[tuple[Path, int, bytes]]:
             continue
         with path.open("rb") as file:
             offset = 0
-            while raw := file.readline(_LONGEST_LINE):
+            while raw := file.readline(LONGEST_LINE):
                 line = _clean(raw)
                 if line:
                     yield path, offset, line
-                while not raw.endswith(b"\n") and (rest := file.readline(_LONGEST_LINE)):
+                while not raw.endswith(b"\n") and (rest := file.readline(LONGEST_LINE)):
                     raw = rest
                 offset = file.tell()
 
@@ -147,11 +147,11 @@ def _lines(files: ChunkFiles) -> Iterator[tuple[Path, int, bytes]]:
 def _line_at(path: Path, offset: int) -> bytes:
     with path.open("rb") as file:
         file.seek(offset)
-        return _clean(file.readline(_LONGEST_LINE))
+        return _clean(file.readline(LONGEST_LINE))
 
 
 def _clean(raw: bytes) -> bytes:
     """A line without its marks; of one too long for a reply, a beginning that tells whose it is."""
-    if len(raw) >= _LONGEST_LINE and not raw.endswith(b"\n"):
+    if len(raw) >= LONGEST_LINE and not raw.endswith(b"\n"):
         raw = raw[:_HEAD_BYTES]
     return raw.removeprefix(_BYTE_ORDER_MARK).strip()

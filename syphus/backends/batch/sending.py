@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from syphus.backends.batch.problems import asks_for_less, asks_for_parts, is_enqueued_limit
@@ -12,19 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from syphus.backends.batch.chunk import Chunk
+    from syphus.backends.batch.chunk_store import ChunkStore
     from syphus.backends.batch.enqueued import Enqueued
     from syphus.backends.batch.filling import Bounds
     from syphus.backends.batch.ledger import Ledger
+    from syphus.backends.batch.notices import Teller
     from syphus.backends.batch.steps import Steps
-    from syphus.backends.batch.store import ChunkStore
-    from syphus.backends.batch.telling import Teller
 
 
 @dataclass(slots=True, kw_only=True)
 class Sending:
     """Sends chunks for the deployment `model` at `endpoint`, as far as `enqueued` has room.
 
-    `put_off` is called with the name of a chunk that waits for the next round.
+    `put_off` is called with the name of a chunk that waits for the next round. Of `unwanted` chunks
+    no batch is made.
     """
 
     ledger: Ledger
@@ -35,12 +36,14 @@ class Sending:
     model: str
     endpoint: str
     put_off: Callable[[str], None]
+    unwanted: set[str] = field(default_factory=set)
 
     async def send(self, chunk: Chunk) -> bool:
         """Takes the next step of a chunk on its way; False if it has to wait."""
         if chunk.stage != "creating":
-            if chunk.model != self.model or chunk.endpoint != self.endpoint:
-                # It was written for another deployment, and nothing of it is paid for.
+            is_other = chunk.model != self.model or chunk.endpoint != self.endpoint
+            if is_other or chunk.name in self.unwanted:
+                # It was written for another deployment or prompt, and nothing of it is paid for.
                 await self.steps.cancel(chunk)
                 return True
             if self.enqueued.is_too_large(chunk):
@@ -80,10 +83,7 @@ class Sending:
         else:
             self.put_off(chunk.name)
         self.store.bounds = replace(self.store.bounds, tokens=self.enqueued.limit)
-        self.teller.tell_once(
-            "the endpoint's limit of enqueued tokens is reached; fewer batches are sent at a time, "
-            "the rest waits"
-        )
+        self.teller.tell_full()
         return in_parts
 
     async def _split(self, chunk: Chunk, bounds: Bounds) -> None:

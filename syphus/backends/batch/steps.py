@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from syphus.backends.batch.chunk import ChunkFiles
 from syphus.backends.batch.fetching import FORGOTTEN_AFTER, note_end, unknown_batch
 from syphus.backends.batch.remote import GONE
-from syphus.backends.batch.told import ENDED, UNDER_WAY
+from syphus.backends.batch.remote_values import ENDED, UNDER_WAY
 from syphus.core.errors import (
     RequestError,
     RetryableError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from syphus.backends.batch.chunk import Chunk
     from syphus.backends.batch.ledger import Ledger
     from syphus.backends.batch.remote import Remote
-    from syphus.backends.batch.told import RemoteBatch
+    from syphus.backends.batch.remote_values import RemoteBatch
 
 _DAY = 24 * 3600.0
 # Before each look, in units of `look_seconds`: with 15, the third comes after 75 seconds.

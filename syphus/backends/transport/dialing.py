@@ -15,6 +15,7 @@ from syphus.backends.transport.connection import Connection
 from syphus.backends.transport.errors import (
     ConnectTimedOut,
     DeadlinePassed,
+    NameUnknown,
     NoConnection,
     ProxyRefused,
 )
@@ -102,8 +103,10 @@ class Dialer:
             # Shielded: one that gives up must not end it for all the others.
             return await asyncio.shield(lookup)
         except (OSError, UnicodeError) as exc:
-            name = self._next_hop.host
-            raise NoConnection(f"the name {name} can't be resolved: {_reason(exc)}") from exc
+            said = f"the name {self._next_hop.host} can't be resolved: {_reason(exc)}"
+            if isinstance(exc, socket.gaierror) and exc.errno == socket.EAI_NONAME:
+                raise NameUnknown(said) from exc
+            raise NoConnection(said) from exc
 
     async def _look_up(self) -> list[AddrInfoType]:
         hop = self._next_hop

@@ -2,6 +2,7 @@
 
 TransportError
 ├── NoConnection             nothing was sent
+│   ├── NameUnknown          the name server knows of no such name
 │   ├── ConnectTimedOut
 │   └── ProxyRefused         the proxy opens no tunnel
 ├── DeadlinePassed
@@ -19,6 +20,10 @@ class TransportError(Exception):
 
 class NoConnection(TransportError):
     """No way to the server: a name, a route, a handshake or a certificate that fails."""
+
+
+class NameUnknown(NoConnection):
+    """Nobody has the name; a name server that can't be asked says no such thing."""
 
 
 class ConnectTimedOut(NoConnection):

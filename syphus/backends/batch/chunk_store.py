@@ -7,7 +7,7 @@ import hashlib
 from collections import deque
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from syphus.backends.batch.chunk import ChunkFiles
 from syphus.backends.batch.filling import Bounds, Filling, read_facts_line, read_pairs
@@ -17,30 +17,48 @@ from syphus.core.batches import BatchLine, BatchState
 from syphus.core.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from syphus.backends.batch.chunk import Chunk
     from syphus.backends.batch.ledger import Ledger
+    from syphus.core.deployments import Deployment
 
 _DIGEST_BYTES = 12
 
 
+class _Origin(TypedDict):
+    model: str
+    endpoint: str
+    rates: Sequence[float] | None
+
+
 class ChunkStore:
-    """The chunks in `folder`, each line of which goes to the deployment `model` at `endpoint`.
+    """The chunks in `folder`, each line of which goes to `deployment` at `endpoint`.
 
     `bounds` may change; they hold for what is added from then on. Of every line that is held, 12
     bytes of a hash of its custom_id stay in memory, and nothing else.
     """
 
     def __init__(
-        self, ledger: Ledger, folder: Path, *, bounds: Bounds, model: str, endpoint: str, url: str
+        self,
+        ledger: Ledger,
+        folder: Path,
+        *,
+        bounds: Bounds,
+        deployment: Deployment,
+        endpoint: str,
+        url: str,
     ) -> None:
         self.bounds = bounds
         self._ledger = ledger
         self._folder = folder
-        self._model = model
-        self._endpoint = endpoint
+        rates = deployment.rates
+        self._origin = _Origin(
+            model=deployment.model,
+            endpoint=endpoint,
+            rates=None if rates is None else (rates.prompt, rates.completion, rates.cached),
+        )
         self._url = url
         self._held: set[bytes] = set()
         self._filling: Filling | None = None
@@ -63,12 +81,16 @@ class ChunkStore:
         return _digest(custom_id) in self._held
 
     def facts(self) -> Iterator[bytes]:
-        """The engine's facts of every line in an open chunk."""
+        """The engine's facts of every line in an open chunk that may have been sent."""
         for chunk in list(self._ledger.chunks.values()):
-            if chunk.is_open:
+            if chunk.is_open and not chunk.is_unsent:
                 with self.files(chunk).facts.open("rb") as lines:
                     for line in lines:
                         yield read_facts_line(line).facts
+
+    def count_unwanted(self, chunk: Chunk, is_wanted: Callable[[str], bool]) -> int:
+        """How many lines of a chunk have a custom_id that isn't wanted."""
+        return sum(not is_wanted(name) for name in read_custom_ids(self.files(chunk)))
 
     def files(self, chunk: Chunk) -> ChunkFiles:
         """Where a chunk's files are."""
@@ -107,7 +129,7 @@ class ChunkStore:
         """
         async with self._closing:
             while self._full:
-                close = partial(self._full[0].close, model=self._model, endpoint=self._endpoint)
+                close = partial(self._full[0].close, **self._origin)
                 self._ledger.close_chunk(await off_loop(close))
                 self._full.popleft()
 
@@ -153,6 +175,7 @@ class ChunkStore:
     def _write_parts(self, chunk: Chunk, bounds: Bounds) -> list[Chunk]:
         files = self.files(chunk)
         parts: list[Chunk] = []
+        origin = _Origin(model=chunk.model, endpoint=chunk.endpoint, rates=chunk.rates)
         filling = self._open()
         for body, known in read_pairs(files):
             line = BatchLine(
@@ -163,10 +186,10 @@ class ChunkStore:
                 facts=known.facts,
             )
             if not filling.fits(line, bounds):
-                parts.append(filling.close(model=chunk.model, endpoint=chunk.endpoint))
+                parts.append(filling.close(**origin))
                 filling = self._open()
             filling.add(line)
-        parts.append(filling.close(model=chunk.model, endpoint=chunk.endpoint))
+        parts.append(filling.close(**origin))
         return parts
 
     def _open(self) -> Filling:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from syphus.core.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from syphus.backends.batch.chunk import Chunk
     from syphus.backends.batch.results import Oddities
@@ -25,17 +25,27 @@ class Teller:
     clock: Callable[[], float]
     last_good: float
     _told: str | None = None
+    _is_full: bool = False
 
     def go_on(self) -> None:
         """Takes note that a step was taken."""
         self._told = None
         self.last_good = self.clock()
 
-    def tell_once(self, notice: str) -> None:
-        """Tells what wasn't told just before."""
-        if notice != self._told:
-            self.on_notice(notice)
-        self._told = notice
+    def tell_full(self) -> None:
+        """Tells once that batches wait for room, until `tell_room` has told that there is some."""
+        if not self._is_full:
+            self.on_notice(
+                "the endpoint's limit of enqueued tokens is reached; fewer batches are sent at a "
+                "time, the rest waits"
+            )
+        self._is_full = True
+
+    def tell_room(self, chunks: Iterable[Chunk]) -> None:
+        """Tells that none of `chunks` waits for room any more, if any did."""
+        if self._is_full and not any(chunk.is_unsent or chunk.is_unread for chunk in chunks):
+            self._is_full = False
+            self.on_notice("the endpoint has taken all batches that waited for its limit of tokens")
 
     def tell_wait(self, chunk: Chunk, error: RetryableError, *, has_answered: bool) -> None:
         """Tells why a chunk waits.
@@ -46,7 +56,10 @@ class Teller:
         if not has_answered and waited > _PATIENCE:
             said = f"nothing has answered at {chunk.endpoint} for {waited:.0f} s"
             raise Unreachable(f"{said}: {error}") from error
-        self.tell_once(f"batch {chunk.name} waits: {error}")
+        notice = f"batch {chunk.name} waits: {error}"
+        if notice != self._told:
+            self.on_notice(notice)
+        self._told = notice
 
     def tell_oddities(self, chunk: Chunk, oddities: Oddities) -> None:
         """Tells what was strange in a chunk's files."""

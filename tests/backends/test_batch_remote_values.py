@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syphus.backends.batch.line import LineReader
-from syphus.backends.batch.told import read_batch, read_file
+from syphus.backends.batch.remote_values import read_batch, read_file
 from syphus.core.errors import MalformedReply, RequestError
 from syphus.core.prices import Rates
 from syphus.core.records import Reply

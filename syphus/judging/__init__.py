@@ -1,0 +1,1 @@
+"""Pairs -> a request to grade them -> checked scores."""
