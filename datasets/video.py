@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _MOST_PHOTOS = 16
 _MOST_SENTENCES = 3
+# Ten days: beyond it no second is one.
+_MOST_SECONDS = 1_000_000
 
 
 class DenseCaptions(AbstractDataset):
@@ -132,7 +134,7 @@ def _read_span(span: Any, duration: Any) -> str:
 
 def _is_seconds(value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and value >= 0
+    return is_number and 0 <= value < _MOST_SECONDS
 
 
 def _read_sentence(sentence: Any) -> str:

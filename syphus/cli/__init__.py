@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-__all__ = ["main"]
+from syphus.core.exit_status import STOPPED_EARLY, WRONG_INPUT
 
-_STOPPED_EARLY = 3
+__all__ = ["main"]
 
 
 def main(*, command: str | None = None, beside: Path | None = None) -> None:
@@ -25,9 +25,13 @@ def main(*, command: str | None = None, beside: Path | None = None) -> None:
         from syphus.cli.app import run_app  # noqa: PLC0415
 
         arguments = [command, *sys.argv[1:]] if command else sys.argv[1:]
-        here = Path.cwd()
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            sys.stderr.write("syphus: the working folder isn't there any more\n")
+            leave(WRONG_INPUT)
         root = here if beside is None or (here / "datasets").is_dir() else beside
         status = run_app(arguments, root=root)
     except KeyboardInterrupt:
-        sys.exit(_STOPPED_EARLY)
+        sys.exit(STOPPED_EARLY)
     leave(status)

@@ -21,6 +21,7 @@ from syphus.cli.status import status
 from syphus.cli.translate import translate
 from syphus.cli.validate import validate
 from syphus.core.errors import JournalWriteFailed, StoppedEarly, SyphusError
+from syphus.core.exit_status import DONE, FAULT, STOPPED_EARLY, WRONG_INPUT
 from syphus.core.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
     from syphus.core.settings import Settings
 
-FAULT = 1
-WRONG_INPUT = 2
-STOPPED_EARLY = 3
 # What typer makes of Ctrl-C.
 _INTERRUPTED = 130
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -106,7 +104,7 @@ def run_app(arguments: list[str], *, root: Path) -> int:
         return finish.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all ends here, with a status
         return _tell(error, around)
-    status = result if isinstance(result, int) else 0
+    status = result if isinstance(result, int) else DONE
     return _complain(_NOTHING_YET, STOPPED_EARLY, around) if status == _INTERRUPTED else status
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ class Console:
     def __init__(self, *, progress: bool, secrets: Secrets) -> None:
         self._terminal = _Terminal(stderr=True)
         self._progress = progress
+        # Not what FORCE_COLOR says of a log: a table is drawn where lines can be drawn over.
+        self._is_live = sys.stderr.isatty() and not self._terminal.is_dumb_terminal
         self._hide = secrets.hide
         self._log = structlog.wrap_logger(
             _Printer(self._terminal),
@@ -49,7 +52,7 @@ class Console:
         """Shows progress while the block runs."""
         if not self._progress:
             yield
-        elif self._terminal.is_terminal:
+        elif self._is_live:
             with self._live(snapshot, title):
                 yield
         else:

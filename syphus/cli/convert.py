@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from syphus.core.errors import SettingsError, StoppedEarly
+from syphus.core.exit_status import SOME_FAILED
 
 if TYPE_CHECKING:
     from syphus.convert.settings import Converted, ConvertSettings
     from syphus.core.events import Observer
 
-_SOME_BROKEN = 4
 _MOST_PIXELS = 89_478_485
 _LARGEST_SIDE = 8192
 _SHORT = re.compile(r"[A-Za-z0-9_]{1,32}")
@@ -113,7 +113,7 @@ def convert(
     typer.echo(_describe(done))
     if files:
         _name_frames(files, settings, console)
-    return _SOME_BROKEN if done.broken else 0
+    return SOME_FAILED if done.broken else 0
 
 
 def _name_frames(files: list[Path], settings: ConvertSettings, observer: Observer) -> None:

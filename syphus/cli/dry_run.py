@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from syphus.core.durable import dump
 
 if TYPE_CHECKING:
-    from syphus.pipeline.forecast import Load
     from syphus.pipeline.image_tally import ImageTally
+    from syphus.pipeline.pair_forecast import Load
     from syphus.pipeline.plan import Plan
     from syphus.pipeline.preview import Preview
 

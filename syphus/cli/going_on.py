@@ -45,9 +45,10 @@ def go_on(
 
     `more` gives the settings that depend on what `run.json` says. Returns the exit status.
 
-    Raises SettingsError where there is no such run.
+    Raises SettingsError where there is no such run, and for a flag that would do nothing.
     """
-    from syphus.cli.run import run_plan  # noqa: PLC0415 - not needed by --help
+    from syphus.cli.idle_flags import refuse_idle_flags  # noqa: PLC0415 - not needed by --help
+    from syphus.cli.run import run_plan  # noqa: PLC0415
     from syphus.core.settings import environment, load_settings  # noqa: PLC0415
     from syphus.export.run_file import read_run_file  # noqa: PLC0415
     from syphus.pipeline.plan import make_plan  # noqa: PLC0415
@@ -60,6 +61,7 @@ def go_on(
     told = {"languages": facts.get("languages", ()), **more(facts)}
     told["languages"] = ",".join(dict.fromkeys(map(str, told["languages"]))) or "none"
     settings = load_settings({**kept, **given, **told, "output_dir": run}, config=config)
+    refuse_idle_flags(flags, settings)
     env = environment()
     context.obj.keep_secret(settings, env)
     plan = make_plan(settings, root=context.obj.root, env=env, only=only)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
@@ -32,8 +33,9 @@ def leave(status: int) -> NoReturn:
         for thread in threading.enumerate()
         if thread is not threading.main_thread() and not thread.daemon
     ]
+    latest = time.monotonic() + _LAST_WORK_SECONDS
     for thread in others:
-        thread.join(_LAST_WORK_SECONDS)
+        thread.join(max(0.0, latest - time.monotonic()))
     if any(thread.is_alive() for thread in others):
         os._exit(status)  # Python would join them first
     sys.exit(status)

@@ -30,11 +30,11 @@ of the data, not whether they could be printed.
 | 1 | a fault of ours; please report it |
 | 2 | wrong input or settings; nothing was sent |
 | 3 | stopped early (signal, budget, quota, key, disk); the same command goes on from there |
-| 4 | finished, but some queries failed; `--redo failed` asks them again; `validate` found faults |
+| 4 | finished, but queries failed, `convert` met broken files, or `validate` found faults |
 
-With `--judge`, 4 also says that pairs have no judgement: `--redo invalid` asks for them again.
-A pair that lacks a translation is no failed query: stderr says how many there are,
-`translation_errors.json` lists them, `--redo invalid` asks for them again.
+`--redo failed` asks failed queries again. With `--judge`, 4 also says that pairs have no judgement:
+`--redo invalid` asks for them again. A pair that lacks a translation is no failed query: stderr
+says how many there are, `translation_errors.json` lists them, `--redo invalid` asks for them again.
 
 This page is made by `make docs`; a test checks that it is up to date.
 """

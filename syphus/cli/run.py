@@ -125,11 +125,13 @@ def run(  # noqa: PLR0917 - one parameter a flag is how typer reads a command
 ) -> int:
     """Ask about every annotation of a data set, and write its instruction files."""
     flags = {key: value for key, value in locals().items() if key not in _NOT_SETTINGS}
-    from syphus.core.settings import environment, load_settings  # noqa: PLC0415 - not for --help
+    from syphus.cli.idle_flags import refuse_idle_flags  # noqa: PLC0415 - not for --help
+    from syphus.core.settings import environment, load_settings  # noqa: PLC0415
     from syphus.pipeline.plan import make_plan  # noqa: PLC0415
 
     env = environment()
     settings = load_settings(flags, config=config)
+    refuse_idle_flags(flags, settings)
     context.obj.keep_secret(settings, env)
     plan = make_plan(settings, root=context.obj.root, env=env)
     if dry_run:

@@ -7,6 +7,8 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from syphus.core.exit_status import STOPPED_EARLY
+
 if TYPE_CHECKING:
     import asyncio
     from types import TracebackType
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from syphus.core.events import Observer
     from syphus.pipeline.run import Run
 
-STOPPED_EARLY = 3
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 

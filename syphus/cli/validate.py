@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from syphus.core.errors import SettingsError, StoppedEarly
+from syphus.core.exit_status import SOME_FAILED
 
 if TYPE_CHECKING:
     from syphus.validation.check import CheckedSet
     from syphus.validation.findings import Findings
-
-FOUND = 4
 
 
 def validate(
@@ -71,7 +70,7 @@ def _validate(places: list[Path], *, md5: Path | None, fix: bool) -> int:
         typer.echo("nothing is wrong")
         return 0
     typer.echo("wrong: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
-    return _fix(checked, findings) if fix else FOUND
+    return _fix(checked, findings) if fix else SOME_FAILED
 
 
 def _fix(checked: list[CheckedSet], findings: Findings) -> int:
@@ -84,4 +83,4 @@ def _fix(checked: list[CheckedSet], findings: Findings) -> int:
         for dropped in fix_set(each):
             typer.echo(str(dropped))
     left = findings.count() - findings.count(*MENDED)
-    return FOUND if left or not all(each.whole for each in checked) else 0
+    return SOME_FAILED if left or not all(each.whole for each in checked) else 0

@@ -1,10 +1,9 @@
 """Converts all images under a path; goes on where an earlier process was stopped or killed.
 
 The files are gone through in one order, whatever the number of threads; records are appended in
-that order, and the log tells how far it came. A later process goes through the same listing beside
-the log: as long as both agree, files are done; from the first that is new, gone or changed on, they
-are converted, and what the spool had of them is cut off. So the outputs are those of one
-uninterrupted conversion of the files as they are now, byte by byte.
+that order, and the log tells how far it came. From there a later process goes on
+(`syphus.convert.resuming`), so the outputs are those of one uninterrupted conversion of the files
+as they are now, byte by byte.
 """
 
 from __future__ import annotations
@@ -12,12 +11,11 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from syphus.convert.gate import PixelGate
-from syphus.convert.log import Done, Log, done_line, finished_line, header_line, read_log
+from syphus.convert.log import Done, Log, done_line, finished_line, header_line
 from syphus.convert.outputs import (
-    are_there,
     broken_list,
     list_broken,
     make_shards,
@@ -26,6 +24,7 @@ from syphus.convert.outputs import (
     place_files,
 )
 from syphus.convert.pool import in_order
+from syphus.convert.resuming import Start, find_start
 from syphus.convert.sources import Listing, Source, only_wanted
 from syphus.convert.spool import Mark, Spool
 from syphus.convert.stills import pillow_in_use
@@ -35,7 +34,7 @@ from syphus.core.errors import AnnotationError, SettingsError
 from syphus.core.lock import InUse, held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from syphus.convert.settings import Converted, ConvertSettings
@@ -71,20 +70,6 @@ def work_folder(settings: ConvertSettings) -> Path:
     return settings.output_dir / f".{settings.short}.{settings.file_format}.convert"
 
 
-class _Start(NamedTuple):
-    """Where a sitting begins.
-
-    The sources that are left, the ends of spool and log, the outputs if only they are left to be
-    put in place, and the files of an earlier conversion that go in the end.
-    """
-
-    sources: Iterator[Source]
-    mark: Mark
-    end: int
-    outputs: list[str] | None
-    replaces: list[str]
-
-
 class _Conversion:
     """One sitting."""
 
@@ -98,7 +83,14 @@ class _Conversion:
 
     def run(self) -> Converted:
         """Converts to the end."""
-        start = self._resume() or self._anew()
+        start = find_start(
+            self._settings,
+            log=self._log_path,
+            sources=self._sources(),
+            tally=self._tally,
+            observer=self._observer,
+        )
+        start = start or self._anew()
         outputs = start.outputs
         if outputs is None:
             with closing(Log(self._log_path, start.end)) as log:
@@ -113,44 +105,11 @@ class _Conversion:
         wanted = self._settings.wanted
         return iter(self._listing if wanted is None else only_wanted(self._listing, wanted))
 
-    def _resume(self) -> _Start | None:
-        """Where an earlier process stopped; None to begin anew."""
-        told = read_log(self._log_path)
-        header, end = next(told, ({}, 0))
-        if not isinstance(header, dict) or not header:
-            return None
-        if header["settings"] != self._settings.shaping():
-            self._observer.notice("the earlier conversion had other settings: it begins anew")
-            return None
-        sources, mark, outputs = self._sources(), Mark(), None
-        for line, after in told:
-            if isinstance(line, dict):
-                outputs, end = line["finished"], after
-                break
-            source = next(sources, None)
-            if source is None or not line.is_of(source):
-                sources = chain(() if source is None else (source,), sources)
-                break
-            self._tally.restore(line)
-            mark, end = line.mark, after
-        if self._may_go_on(sources, mark, outputs):
-            return _Start(sources, mark, end, outputs, header["replaces"])
-        self._observer.notice("the files have changed since they were converted: it begins anew")
-        return None
-
-    def _may_go_on(
-        self, sources: Iterator[Source], mark: Mark, outputs: Sequence[str] | None
-    ) -> bool:
-        if outputs is not None:
-            is_all = next(sources, None) is None
-            return is_all and are_there(self._settings, self._folder, outputs)
-        return not outputs_of(self._log_path) and Spool.reaches(self._folder, mark)
-
-    def _anew(self) -> _Start:
+    def _anew(self) -> Start:
         replaces = outputs_of(self._log_path)
         self._clear(_LOG)
         self._tally = Tally(self._settings, self._observer)
-        return _Start(self._sources(), Mark(), 0, None, replaces)
+        return Start(self._sources(), Mark(), 0, None, replaces)
 
     def _clear(self, *more: str) -> None:
         """Removes what waited for its turn when an earlier process was killed."""
@@ -158,7 +117,7 @@ class _Conversion:
             if path.name in more or path.name not in (_LOG, "lock"):
                 path.unlink()
 
-    def _convert(self, start: _Start, log: Log) -> list[str]:
+    def _convert(self, start: Start, log: Log) -> list[str]:
         first = next(start.sources, None)
         if first is None and not start.end:
             found = "; ".join(["no image or video to convert", *self._listing.left_out()])

@@ -112,8 +112,8 @@ def read_records(path: Path) -> Iterator[tuple[bytes, bytes]]:
         for line in lines:
             if line in (b"{\n", b"}\n"):
                 continue
-            # An id's own quotes are escaped, so the first quote, colon, quote ends it.
-            name, _, rest = line.partition(b'":"')
+            # Base64 has no quotes, but an id may end in one and a colon.
+            name, _, rest = line.rpartition(b'":"')
             yield name + b'"', rest[: rest.index(b'"')]
 
 

@@ -27,7 +27,7 @@ _READ = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
 _JPEG_QUALITY = 95
 _WHITE = 255
 # A JPEG is decoded at an eighth, a quarter or a half where that leaves three times what is wanted.
-_SPARE = 3
+SPARE = 3
 
 
 @contextmanager
@@ -58,27 +58,34 @@ def convert_still(content: IO[bytes], settings: ConvertSettings, gate: PixelGate
     Raises Unreadable for what is no image or too large, and whatever Pillow raises for a damaged
     one.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - an extra
+    from PIL import ImageOps  # noqa: PLC0415 - an extra
 
-    try:
-        image = Image.open(content, formats=known_formats())
-    except UnidentifiedImageError:
-        raise Unreadable("is no image of a known format") from None
-    with image:
+    with open_still(content) as image:
         check_pixels(image.width, image.height, settings.most_pixels)
         if settings.size is not None:
             width, height = settings.size
-            image.draft("RGB", (_SPARE * width, _SPARE * height))
+            image.draft("RGB", (SPARE * width, SPARE * height))
         with gate.holding(image.width * image.height):
             image.load()
             upright = ImageOps.exif_transpose(image)
             return encode_image(upright, settings)
 
 
-def check_pixels(width: int, height: int, most: int) -> None:
-    """Raises Unreadable where there are more than `most` pixels."""
+def open_still(content: IO[bytes]) -> Image:
+    """The image in `content`, of which only the head is read. Raises Unreadable."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - an extra
+
+    try:
+        return Image.open(content, formats=known_formats())
+    except UnidentifiedImageError:
+        raise Unreadable("is no image of a known format") from None
+
+
+def check_pixels(width: int, height: int, most: int, *, flag: str = "--max_pixels") -> None:
+    """Raises Unreadable where there are more than `most` pixels; `flag` is what allows more."""
     if width * height > most:
-        raise Unreadable(f"has {width}x{height} pixels; at most {most} are decoded (--max_pixels)")
+        hint = f" ({flag})" if flag else ""
+        raise Unreadable(f"has {width}x{height} pixels; at most {most} are decoded{hint}")
 
 
 def encode_image(image: Image, settings: ConvertSettings) -> bytes:

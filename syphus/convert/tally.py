@@ -9,6 +9,7 @@ from syphus.convert.log import Done
 from syphus.convert.seen import SeenNames
 from syphus.convert.settings import Converted, ConvertSettings
 from syphus.convert.unreadable import printable
+from syphus.core.durable import without_surrogates
 from syphus.core.image_ids import frame_name, image_id
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Tally:
         return self._claim(source.name, count, is_clip=source.kind == "video")
 
     def _claim(self, name: str, count: int, *, is_clip: bool) -> Callable[[int], bool]:
+        # As the outputs have it: names that aren't UTF-8 may be the same there.
+        name = without_surrogates(name)
         if not is_clip:
             return lambda _: self._seen.add(name)
         if count and not self._seen.add(f"{name}/"):

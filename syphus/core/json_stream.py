@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,17 +42,12 @@ def stream_json(path: str | Path, key: str | None = None) -> Iterator[Any]:
     Raises AnnotationError, naming file, line and column, if the file can't be read, or naming the
     key that it lacks.
     """
-    path = Path(path)
     if key is not None:
         yield from (element for _, element in stream_members(path, (key,)))
         return
-    try:
-        with path.open("rb") as file:
-            scanner = _Scanner(file, path)
-            yield from scanner.children()
-            scanner.end()
-    except OSError as exc:
-        raise unreadable(path, exc) from exc
+    with _scanning(path) as scanner:
+        yield from scanner.children()
+        scanner.end()
 
 
 def stream_members(path: str | Path, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -61,12 +57,8 @@ def stream_members(path: str | Path, keys: Sequence[str]) -> Iterator[tuple[str,
 
     Raises AnnotationError as `stream_json` does.
     """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            yield from _Scanner(file, path).members(keys)
-    except OSError as exc:
-        raise unreadable(path, exc) from exc
+    with _scanning(path) as scanner:
+        yield from scanner.members(keys)
 
 
 def stream_pairs(path: str | Path, within: str | None = None) -> Iterator[tuple[str, Any]]:
@@ -77,10 +69,16 @@ def stream_pairs(path: str | Path, within: str | None = None) -> Iterator[tuple[
 
     Raises AnnotationError as `stream_json` does.
     """
+    with _scanning(path) as scanner:
+        yield from scanner.pairs(within)
+
+
+@contextmanager
+def _scanning(path: str | Path) -> Iterator[_Scanner]:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            yield from _Scanner(file, path).pairs(within)
+            yield _Scanner(file, path)
     except OSError as exc:
         raise unreadable(path, exc) from exc
 

@@ -143,7 +143,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8"
         raise SettingsError(f"--config {path}: can't be read: {reason}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or too large a number, or too deep
         raise SettingsError(f"--config {path}: {error}") from error
 
 

@@ -33,15 +33,23 @@ class ChunkTally:
     """What of one chunk isn't stored yet.
 
     `cost` is what its outcomes cost in US dollars, None where one has no price. `refused` are
-    requests that the endpoint won't answer, until all of the chunk is known; `stopped_by` is what
-    one of its lines says of all requests.
+    requests that the endpoint won't answer, until all of the chunk is known; `refused_early` counts
+    those that nobody has asked about yet, the last for `early_refusal`. `stopped_by` is what one of
+    its lines says of all requests.
     """
 
     cost: float | None = 0.0
     storing: int = 0
     is_whole: bool = False
     refused: list[tuple[Work, RequestError]] = field(default_factory=list)
+    refused_early: int = 0
+    early_refusal: RequestError | None = None
     stopped_by: StoppingError | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it is whole, and its refusals are their requests' own."""
+        return self.is_whole and self.stopped_by is None
 
 
 class Filing:

@@ -78,11 +78,32 @@ class Owners:
                 self._retry(work, error)
             else:
                 self.give_up(work, error, chunk=outcome.batch)
-        elif self._has_answered:
+        elif self._has_answered or self._filing.tally(outcome.batch).is_judged:
             self.give_up(work, error, chunk=outcome.batch)
         else:
             work.request = replace(work.request, messages=b"")
             self._filing.tally(outcome.batch).refused.append((work, error))
+
+    def expect(self, outcome: BatchOutcome) -> None:
+        """Takes note of an outcome that nobody asks about yet: its chunk may end before."""
+        tally = self._filing.tally(outcome.batch)
+        self._filing.hold(outcome.batch)
+        if outcome.reply is not None:
+            self._has_answered = True
+        elif isinstance(outcome.error, StoppingError):
+            tally.stopped_by = outcome.error
+        elif not isinstance(outcome.error, RetryableError):
+            tally.refused_early += 1
+            tally.early_refusal = outcome.error
+
+    def own_expected(self, outcome: BatchOutcome, line: LineFacts) -> None:
+        """Takes an outcome that was expected, now that somebody asks about its request."""
+        if outcome.error is not None and not isinstance(
+            outcome.error, RetryableError | StoppingError
+        ):
+            self._filing.tally(outcome.batch).refused_early -= 1
+        self.own(outcome, line)
+        self._filing.release(outcome.batch)
 
     def give_up(self, work: Work, error: RequestError, *, chunk: str | None) -> None:
         """Files that a request isn't asked again."""
@@ -97,11 +118,10 @@ class Owners:
         mistake is then one in all requests, and no query is given up for it.
         """
         tally = self._filing.tally(chunk)
-        if not self._has_answered and len(tally.refused) >= _ALIKE_BEFORE_STOPPING:
-            _, error = tally.refused[-1]
-            tally.stopped_by = StoppingError(
-                f"the endpoint refused the first {len(tally.refused)}: {error}"
-            )
+        refused = len(tally.refused) + tally.refused_early
+        if not self._has_answered and refused >= _ALIKE_BEFORE_STOPPING:
+            said = tally.refused[-1][1] if tally.refused else tally.early_refusal
+            tally.stopped_by = StoppingError(f"the endpoint refused the first {refused}: {said}")
         else:
             for work, error in tally.refused:
                 self.give_up(work, error, chunk=chunk)

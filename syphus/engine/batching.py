@@ -254,17 +254,13 @@ class BatchEngine:
 
     def _offer(self, work: Work) -> None:
         """Finds the request in a chunk of an earlier sitting, else lets it wait for a place."""
-        is_claimed = self._earlier.claim(work, self._own_deferred)
+        is_claimed = self._earlier.claim(work, self._owners.own_expected)
         if is_claimed is None:
             self._waiting.append(work)
             self._haste.came()
             self._signal.set()
         elif is_claimed:
             self._in_chunks += 1
-
-    def _own_deferred(self, outcome: BatchOutcome, line: LineFacts) -> None:
-        self._owners.own(outcome, line)
-        self._filing.release(outcome.batch)
 
     def _pump(self, *, all_of_it: bool = False) -> None:
         """Puts waiting requests into the chunk that is being filled, as far as the money goes.
@@ -370,7 +366,7 @@ class BatchEngine:
             self._file_stray(outcome, line)
         else:
             self._earlier.defer(outcome, line)
-            self._filing.hold(outcome.batch)
+            self._owners.expect(outcome)
 
     def _pay(self, outcome: BatchOutcome, line: LineFacts, cost: float) -> None:
         """Ends the reservation of an attempt with what it did cost."""

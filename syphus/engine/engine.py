@@ -41,9 +41,9 @@ class Counts:
 
 
 class Engine:
-    """Drives requests through lanes.
+    """Drives requests through lanes, `most_in_flight` at once.
 
-    `most_open` bounds the requests that were taken from the source and have no settled outcome:
+    Some four times as many may have been taken from the source without having a settled outcome:
     enough for new work to go on beside many that wait for their next try.
     """
 
@@ -185,7 +185,7 @@ class Engine:
 
     def _wait(self, lane: Lane, work: Work) -> float | None:
         """Seconds until `work`, which is only looked at, may go; None: until something changes."""
-        if not self._has_turn(lane):
+        if self._is_full:
             return None
         seconds = lane.wait()
         if seconds == 0 and not lane.is_unlimited:
@@ -193,7 +193,16 @@ class Engine:
             if lane.is_held and not was_held:
                 # The turn is now another's.
                 self._wake_lanes(besides=lane)
+        if seconds == 0 and not self._has_turn(lane):
+            self._pass_turn(lane)
+            return None
         return seconds
+
+    def _pass_turn(self, lane: Lane) -> None:
+        """Wakes those that are freer: each may wait for a turn that came with the last send."""
+        for other in self._lanes:
+            if other.load < lane.load:
+                other.signal.set()
 
     def _pay(self, lane: Lane, work: Work) -> bool:
         """Sets aside what the next attempt may cost; False: too much."""

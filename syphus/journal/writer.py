@@ -14,6 +14,7 @@ import errno
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from syphus.core.durable import named, sync_folder
@@ -27,6 +28,8 @@ T = TypeVar("T")
 
 _GROUP_LINES = 128
 _GROUP_SECONDS = 0.05
+# macOS has no fdatasync.
+_sync_data = getattr(os, "fdatasync", os.fsync)
 
 
 class JournalWriter(Generic[T]):
@@ -35,7 +38,8 @@ class JournalWriter(Generic[T]):
     `on_durable` gets the tokens of appended lines, in order, once they are synced; `run` must be
     running for that. `on_refused` is told when the disk refuses bytes: nothing more should be
     asked then, and the lines refused are kept and written at the next chance, at the latest by
-    `close`. `sync` is `os.fdatasync` except in tests.
+    `close`. `sync` is `os.fdatasync`, or `os.fsync` where that is
+    all there is, except in tests.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class JournalWriter(Generic[T]):
         size: int = 0,
         on_durable: Callable[[Sequence[T]], None],
         on_refused: Callable[[JournalWriteFailed], None],
-        sync: Callable[[int], None] = os.fdatasync,
+        sync: Callable[[int], None] = _sync_data,
     ) -> None:
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._path = path
@@ -58,6 +62,7 @@ class JournalWriter(Generic[T]):
         self._unwritten: deque[tuple[bytes, T]] = deque()
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
+        self._is_torn = False
         self._closing = False
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="journal-sync")
 
@@ -97,11 +102,14 @@ class JournalWriter(Generic[T]):
     def _write(self, line: bytes) -> bool:
         written = 0
         try:
+            if self._is_torn:
+                self._cut()
             while written < len(line):
                 written += os.write(self._handle, line[written:] if written else line)
         except OSError as error:
-            os.ftruncate(self._handle, self._offset)
-            os.lseek(self._handle, self._offset, os.SEEK_SET)
+            self._is_torn = True
+            with suppress(OSError):  # a broken disk refuses this too; then before the next line
+                self._cut()
             what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
             refusal = JournalWriteFailed(f"can't write {self._path}: {what}")
             refusal.__cause__ = error
@@ -109,6 +117,12 @@ class JournalWriter(Generic[T]):
             return False
         self._offset += len(line)
         return True
+
+    def _cut(self) -> None:
+        """Takes off the file what was written of a line that was refused."""
+        os.ftruncate(self._handle, self._offset)
+        os.lseek(self._handle, self._offset, os.SEEK_SET)
+        self._is_torn = False
 
     async def run(self) -> None:
         """Syncs groups of lines until `close`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from syphus.core.exit_status import DONE, SOME_FAILED, STOPPED_EARLY
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -42,6 +44,7 @@ class Outcome:
     def exit_status(self) -> int:
         """0 all answered, 3 stopped early, 4 finished but some failed or have no judgement."""
         if self.stopped_by is not None:
-            return 3
+            return STOPPED_EARLY
         unjudged = self.missing_judgements - self.unasked_judgements
-        return 4 if self.snapshot.failed or self.failed_translations or unjudged else 0
+        left = self.snapshot.failed or self.failed_translations or unjudged
+        return SOME_FAILED if left else DONE

@@ -23,7 +23,7 @@ from syphus.pipeline.generation import (
 from syphus.pipeline.judgements import JUDGEMENTS, judgements_file
 from syphus.pipeline.plugin_calls import images_of
 from syphus.pipeline.relating import relations_at_once, relations_of
-from syphus.pipeline.skipped import SKIPPED, tell_skipped, write_skipped
+from syphus.pipeline.skipped_items import SKIPPED, tell_skipped, write_skipped
 from syphus.pipeline.verdicts import judge
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""What a run would send, and at what price, without sending anything."""
+"""The forecast of `--dry_run`: what a run would send, and at what price; nothing is sent.
+
+That of judging and translating is `syphus.pipeline.pair_forecast`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import orjson
 from syphus.core.errors import PluginError
 from syphus.core.events import Silent
 from syphus.core.records import RequestShape
-from syphus.pipeline.forecast import (
+from syphus.pipeline.pair_forecast import (
     USUAL_COMPLETION,
     Forecast,
     JudgeForecast,

@@ -35,7 +35,7 @@ from syphus.pipeline.outputs import Outputs
 from syphus.pipeline.run_facts import RunFacts, models_of, tell_what_was_found
 from syphus.pipeline.run_folder import make_folder, remove_leftovers
 from syphus.pipeline.run_log import RunLog
-from syphus.pipeline.skipped import tell_skipped
+from syphus.pipeline.skipped_items import tell_skipped
 from syphus.pipeline.spent import Spent, tell_the_price
 from syphus.pipeline.stages import Following, make_following, shape_of_run
 from syphus.pipeline.stopping import Stopping

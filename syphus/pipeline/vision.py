@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
-from syphus.convert.sending import ImageEncoder
+from syphus.convert.question_images import ImageEncoder
 from syphus.convert.unreadable import Unreadable, printable
 from syphus.core.errors import ImageUnusable, PluginError, RetryableError
 from syphus.core.images import SentImage, show_address
@@ -34,7 +34,7 @@ from syphus.prompting.image_tokens import count_image_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from syphus.convert.sending import Encoded
+    from syphus.convert.question_images import Encoded
     from syphus.core.records import Query, Reply, Request
     from syphus.engine.lane import Backend
     from syphus.export.queries import QuerySpool

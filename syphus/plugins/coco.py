@@ -11,7 +11,6 @@ captions, and the boxes as numbers; the files, whose outlines are most of their 
 from __future__ import annotations
 
 import json
-import math
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,8 @@ from syphus.core.json_stream import stream_json, stream_members
 
 _SIDES = 4
 _LONGEST_SHOWN = 60
+# Beyond it numbers are mistakes, and some too large to reckon with.
+_MOST_PIXELS = 1e9
 MOST_BOXES = 24
 
 
@@ -200,7 +201,8 @@ def _is_box(sides: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and -_MOST_PIXELS < value < _MOST_PIXELS
 
 
 def _show(value: Any) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from syphus.core.errors import PromptError
 from syphus.core.image_ids import image_id
-from syphus.core.reading import read_json
 from syphus.plugins.faults import (
     Source,
     explaining,
@@ -19,6 +18,7 @@ from syphus.plugins.faults import (
     plugin_label,
     prompt_source,
 )
+from syphus.plugins.prompt_file import read_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -92,12 +92,7 @@ class AbstractDataset(ABC):
 
     def _load_prefix(self, path: Any) -> Mapping[str, Any]:
         """The prompt: {"system_message": str, "in_context": [{"role", "content"}, ...]}."""
-        if path is None:
-            raise PromptError(
-                "no prompt file is named: --prompt_path sets it, or prompt_path in the class"
-            )
-        prompt: Mapping[str, Any] = read_json(path)
-        return prompt
+        return read_prompt(path)
 
     def _load_prompt(self, path: Any) -> Mapping[str, Any]:
         """The older spelling of `_load_prefix`."""
@@ -192,11 +187,12 @@ def find_file(path: Any, root: Path) -> Any:
     """
     if not path or not isinstance(path, str | Path):
         return path
-    wanted = Path(path).expanduser()
-    if wanted.exists():
+    # Those of os.path raise nothing where a text is too long for a path, or names no user.
+    wanted = Path(os.path.expanduser(path))  # noqa: PTH111 - see above
+    if os.path.exists(wanted):  # noqa: PTH110 - see above
         return str(wanted)
     beside = root / wanted
-    return str(beside) if beside.exists() else str(path)
+    return str(beside) if os.path.exists(beside) else str(path)  # noqa: PTH110 - see above
 
 
 def _takes_path(method: Callable[..., Any]) -> bool:

@@ -149,7 +149,8 @@ class QuerySource:
         rest = None
         for position in itertools.count(1):
             try:
-                rest = rest or iter(items)
+                # Not by its truth: an iterator that has a length is false at its end.
+                rest = iter(items) if rest is None else rest
                 item = next(rest, _END)
             except BaseException:
                 with self._explaining(position):

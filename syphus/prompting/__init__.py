@@ -1,1 +1,4 @@
-"""Reading prompts, assembling messages, counting tokens."""
+"""Checking prompts, assembling messages, counting tokens.
+
+Prompt files are read by `syphus.plugins.prompt_file`.
+"""

@@ -121,7 +121,7 @@ def _check_json(content: str, name: str) -> None:
         return
     try:
         json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise PromptError(f"the content of {name} looks like JSON but isn't: {exc}") from exc
 
 

@@ -7,16 +7,9 @@ completions, and takes them in files and batches too.
 from syphus.testing.answers import draw_answer
 from syphus.testing.batch_log import BatchLog, BatchSeen, LineSeen
 from syphus.testing.batch_script import BatchEnding, Batches, BatchProblem, RouteFault
+from syphus.testing.faults import FAULT_KINDS, Fault, FaultKind
 from syphus.testing.log import Log, QuerySeen
-from syphus.testing.script import (
-    FAULT_KINDS,
-    Answer,
-    Fault,
-    FaultKind,
-    LimitChange,
-    Limits,
-    Script,
-)
+from syphus.testing.script import Answer, LimitChange, Limits, Script
 from syphus.testing.server import ScriptedServer
 
 __all__ = [

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from syphus.testing.batch_script import Batches
+from syphus.testing.faults import FAULT_KINDS, Fault
 from syphus.testing.instant import fixed_reply, serve_instant
 from syphus.testing.log import Log
-from syphus.testing.script import FAULT_KINDS, Fault, HeaderStyle, Limits, Script
+from syphus.testing.script import HeaderStyle, Limits, Script
 from syphus.testing.service import Service
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from syphus.testing.calls import Refused, read_body
 from syphus.testing.completion import estimate_tokens
 from syphus.testing.dice import fraction
 from syphus.testing.errors import Circumstances, refuse
+from syphus.testing.faults import STATUS_FAULTS, WIRE_FAULTS
 from syphus.testing.files import make_id
 from syphus.testing.oddities import odd_reply
-from syphus.testing.script import STATUS_FAULTS, WIRE_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from syphus.testing.batch_script import BatchEnding
     from syphus.testing.calls import Call
     from syphus.testing.completion import Completion
+    from syphus.testing.faults import Fault
     from syphus.testing.log import Log
-    from syphus.testing.script import Dialect, Fault
+    from syphus.testing.script import Dialect
     from syphus.testing.stage import Playing
 
 _GOOD = 200

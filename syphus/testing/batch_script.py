@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from syphus.testing.script import RetryAfterSpelling, StatusFault, WireFault
+from syphus.testing.faults import RetryAfterSpelling, StatusFault, WireFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -17,8 +17,8 @@ from syphus.testing.answering import complete
 from syphus.testing.calls import Refused, read_call
 from syphus.testing.dice import fraction
 from syphus.testing.errors import refuse, refuse_for_limits, retry_headers
+from syphus.testing.faults import STATUS_FAULTS, WIRE_FAULTS
 from syphus.testing.oddities import odd_reply
-from syphus.testing.script import STATUS_FAULTS, WIRE_FAULTS
 from syphus.testing.wire import break_connection
 
 if TYPE_CHECKING:

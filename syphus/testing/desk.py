@@ -11,7 +11,7 @@ from aiohttp import web
 from syphus.core.durable import dump
 from syphus.testing.calls import Refused, check_access
 from syphus.testing.errors import refuse, retry_headers
-from syphus.testing.script import STATUS_FAULTS, Fault
+from syphus.testing.faults import STATUS_FAULTS, Fault
 from syphus.testing.sockets import reset_connection
 from syphus.testing.wire import break_connection
 

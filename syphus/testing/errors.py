@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from syphus.testing.batch_script import RouteFault
+    from syphus.testing.faults import Fault
     from syphus.testing.limits import Verdict
-    from syphus.testing.script import Dialect, Fault
+    from syphus.testing.script import Dialect
 
 _JSON = "application/json"
 

@@ -1,74 +1,111 @@
-"""Choosing which fault, if any, a request meets."""
+"""What can go wrong on purpose, and when: the faults that a script names.
+
+`fault_choice` decides which one a request meets; `errors`, `oddities` and `wire` play them.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING
-
-from syphus.testing.dice import fraction
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
-    from syphus.testing.batch_script import Route, RouteFault
-    from syphus.testing.script import Fault, Script
+RetryAfterSpelling: TypeAlias = Literal["ms", "seconds", "date"]
+
+StatusFault: TypeAlias = Literal[
+    "bad_request",
+    "content_filter",
+    "context_length",
+    "unsupported_parameter",
+    "invalid_api_key",
+    "expired_token",
+    "forbidden",
+    "not_found",
+    "request_timeout",
+    "conflict",
+    "rate_limited",
+    "insufficient_quota",
+    "server_error",
+    "bad_gateway",
+    "unavailable",
+]
+"""An error status: 400 (four), 401 (two), 403, 404, 408, 409, 429 (two), 500, 502 HTML, 503."""
+
+ReplyFault: TypeAlias = Literal[
+    "finish_length",
+    "finish_content_filter",
+    "null_content",
+    "refusal",
+    "no_pairs",
+    "lone_surrogate",
+    "u2028",
+    "nul",
+    "deep_nesting",
+    "huge",
+    "huge_number",
+    "deep_nesting_body",
+    "not_utf8",
+    "truncated_json",
+    "html_200",
+    "empty_object",
+]
+"""Status 200 with a completion that is cut, empty, odd to read, or no completion at all."""
+
+WireFault: TypeAlias = Literal[
+    "reset",
+    "close_after_post",
+    "truncated_body",
+    "trickle",
+    "stall",
+]
+"""A connection that is reset, closed, closed early, slow, or silent."""
+
+FaultKind: TypeAlias = StatusFault | ReplyFault | WireFault
+
+STATUS_FAULTS: frozenset[str] = frozenset(get_args(StatusFault))
+REPLY_FAULTS: frozenset[str] = frozenset(get_args(ReplyFault))
+WIRE_FAULTS: frozenset[str] = frozenset(get_args(WireFault))
+FAULT_KINDS: tuple[str, ...] = tuple(sorted(STATUS_FAULTS | REPLY_FAULTS | WIRE_FAULTS))
 
 
-class FaultChooser:
-    """Decides by the script's faults, in their order; the first that is due is played."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that goes wrong, and when.
 
-    def __init__(self, script: Script) -> None:
-        self._faults = tuple(script.faults)
-        self._seed = script.seed
-        self._played: defaultdict[tuple[int, str], int] = defaultdict(int)
+    A position is a request's place, from 1, among those that arrived since the script began. A
+    fault is due at the positions `at`, at the `first` ones, and for the share `rate` of all
+    attempts; with none of the three, always. The share is decided by a hash of the seed, the
+    messages and how often the limits have let these messages through, so a run repeats whatever
+    order its requests come in. `after` and `until` bound the positions (after < position <=
+    until), `containing` the queries (by their last user message), and `per_query_at_most` how
+    often one query meets this fault. Requests that the script's limits refuse meet no fault.
 
-    def choose(self, *, position: int, key: str, text: str, attempt: int) -> Fault | None:
-        """The fault for the request at `position`, the `attempt`-th of query `key`, from 1."""
-        for index, fault in enumerate(self._faults):
-            if not _may_play(fault, position, text):
-                continue
-            if not self._is_due(fault, index, position, key, attempt):
-                continue
-            if fault.per_query_at_most is not None:
-                if self._played[index, key] >= fault.per_query_at_most:
-                    continue
-                self._played[index, key] += 1
-            return fault
-        return None
+    `retry_after` in seconds goes with `rate_limited` and `unavailable`, spelled as
+    `retry_after_as` says; it may be negative or NaN; None sends no header. `param` is what
+    `unsupported_parameter` names. `size` is the bytes of a `huge` reply, `depth` the levels of
+    the deep ones, `pace` the seconds between two bytes of a `trickle`.
+    """
 
-    def _is_due(self, fault: Fault, index: int, position: int, key: str, attempt: int) -> bool:
-        if fault.rate is None and not fault.at and not fault.first:
-            return True
-        if position <= fault.first or position in fault.at:
-            return True
-        return bool(fault.rate) and fraction(self._seed, index, key, attempt) < (fault.rate or 0)
+    kind: FaultKind = field(kw_only=False)
+    rate: float | None = None
+    at: Collection[int] = ()
+    first: int = 0
+    after: int = 0
+    until: int | None = None
+    containing: str | None = None
+    per_query_at_most: int | None = None
+    retry_after: float | None = None
+    retry_after_as: RetryAfterSpelling = "seconds"
+    param: str = "max_tokens"
+    size: int = 50_000_000
+    depth: int = 10_000
+    pace: float = 1.0
 
-
-class RouteFaultChooser:
-    """Decides by the faults of routes, in their order; the first that is due is played."""
-
-    def __init__(self, faults: Sequence[RouteFault]) -> None:
-        self._faults = tuple(faults)
-        self._calls: defaultdict[str, int] = defaultdict(int)
-        self._played: defaultdict[tuple[int, str], int] = defaultdict(int)
-
-    def choose(self, route: Route, subject: str) -> RouteFault | None:
-        """The fault of the next call of `route`; `subject` is the file's or batch's id."""
-        self._calls[route] += 1
-        position = self._calls[route]
-        for index, fault in enumerate(self._faults):
-            always = not fault.at and not fault.first
-            if fault.on != route or not (always or position <= fault.first or position in fault.at):
-                continue
-            if fault.each_at_most is not None:
-                if self._played[index, subject] >= fault.each_at_most:
-                    continue
-                self._played[index, subject] += 1
-            return fault
-        return None
-
-
-def _may_play(fault: Fault, position: int, text: str) -> bool:
-    if position <= fault.after or (fault.until is not None and position > fault.until):
-        return False
-    return fault.containing is None or fault.containing in text
+    def __post_init__(self) -> None:
+        if self.kind not in FAULT_KINDS:
+            raise ValueError(
+                f"no fault is called {self.kind!r}; there are {', '.join(FAULT_KINDS)}"
+            )
+        if self.rate is not None and not 0 <= self.rate <= 1:
+            raise ValueError(f"a rate lies between 0 and 1, not {self.rate}")

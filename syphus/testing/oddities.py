@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from syphus.testing.completion import Completion
-    from syphus.testing.script import Fault
+    from syphus.testing.faults import Fault
 
     _SpoilCompletion: TypeAlias = Callable[[Completion, Fault], Completion]
     _SpoilBody: TypeAlias = Callable[[Completion, Fault], bytes]

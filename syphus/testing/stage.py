@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from syphus.testing.batch_script import Batches
-from syphus.testing.faults import FaultChooser, RouteFaultChooser
+from syphus.testing.fault_choice import FaultChooser, RouteFaultChooser
 from syphus.testing.limits import Limiter
 from syphus.testing.sockets import reset_connection
 

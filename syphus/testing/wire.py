@@ -10,7 +10,7 @@ from syphus.testing.sockets import reset_connection
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from syphus.testing.script import Fault
+    from syphus.testing.faults import Fault
 
 
 async def break_connection(fault: Fault, request: web.BaseRequest, body: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from syphus.translation.check_detector import is_english
@@ -18,6 +19,8 @@ _SENTENCE_COPIED: Final = "a sentence of the source is left as it was"
 _NAME_WORDS: Final = 3
 # No name, but often a whole answer.
 _ANSWERS: Final = frozenset({"yes", "none", "true", "false", "both", "neither", "left", "right"})
+# "T-shirt", "X-ray", "e-mail": one word, though a sign stands in it.
+_LETTERED: Final = re.compile(r"\W*[A-Za-z]-[A-Za-z]+\W*")
 # Spanish, German and French share many words with English: "tennis", "orange", "no", "total".
 _SHARING: Final = frozenset({"es", "de", "fr"})
 
@@ -44,6 +47,8 @@ def _may_stay(source: Source, language: str) -> bool:
     if len(source.words) == 1 and source.words[0] in _ANSWERS:
         return False
     if len(source.words) == 1 and language in _SHARING:
+        return True
+    if language in _SHARING and _LETTERED.fullmatch(source.prose):
         return True
     if not is_names(source.prose):
         return False

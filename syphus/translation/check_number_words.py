@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The words for 0 to 12, cardinal and ordinal, as the beginnings that their forms share.
+# The words for 0 to 12, or 20, cardinal and ordinal, as the beginnings that their forms share.
 _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "es": (
         "cero nul ningun ningún negati",
@@ -25,6 +25,14 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "diez décim decim decena",
         "once undécim",
         "doce duodécim docena",
+        "trece",
+        "catorce",
+        "quince",
+        "dieciséis dieciseis",
+        "diecisiete",
+        "dieciocho",
+        "diecinueve",
+        "veinte",
     ),
     "de": (
         "null kein negativ",
@@ -40,6 +48,14 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "zehn",
         "elf",
         "zwölf dutzend",
+        "dreizehn",
+        "vierzehn",
+        "fünfzehn",
+        "sechzehn",
+        "siebzehn",
+        "achtzehn",
+        "neunzehn",
+        "zwanzig",
     ),
     "fr": (
         "zéro aucun nul négati",
@@ -55,6 +71,14 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "dix dizaine",
         "onz",
         "douz",
+        "treiz",
+        "quatorz",
+        "quinz",
+        "seiz",
+        "dix-sept",
+        "dix-huit",
+        "dix-neuf",
+        "vingt",
     ),
     "ko": (
         "영 제로",
@@ -70,6 +94,14 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "열 십",
         "열한 열하나 십일",
         "열두 열둘 십이",
+        "열세 열셋 십삼",
+        "열네 열넷 십사",
+        "열다섯 십오",
+        "열여섯 십육",
+        "열일곱 십칠",
+        "열여덟 십팔",
+        "열아홉 십구",
+        "스물 스무 이십",
     ),
     "ar": (
         "صفر",
@@ -101,6 +133,23 @@ _BEGINNINGS: Final[Mapping[str, tuple[str, ...]]] = {
         "とお",
         *[""] * 2,
     ),
+}
+# Round numbers that are said in one word.
+_ROUND: Final[Mapping[str, Mapping[str, str]]] = {
+    "es": {"100": r"\bcien(?:to)?\b", "1000": r"\bmil\b"},
+    "de": {"100": r"\b(?:ein)?hundert", "1000": r"\b(?:ein)?tausend"},
+    "fr": {"100": r"\bcent\b", "1000": r"\bmille\b"},
+    "ko": {"100": "백", "1000": "천"},
+    "ar": {"100": "مئة|مائة", "1000": "ألف"},
+}
+_HALVES: Final[Mapping[str, str]] = {
+    "es": r"\bmedi[oa]",
+    "de": "halb",
+    "fr": r"\bdemi",
+    "ko": "반",
+    "ar": "نصف",
+    "zh": "半",
+    "ja": "半",
 }
 _WITHOUT_SPACES: Final = frozenset({"zh", "ja", "ko"})
 # Arabic says one and two by the form of the noun, and often writes no word for them at all.
@@ -138,12 +187,26 @@ def says_number(value: str, text: str, language: str) -> bool:
     """Whether `text`, in lower case, says a whole number as a word or in Roman letters."""
     if value in _UNSAID.get(language, ()):
         return True
+    if (word := _ROUND.get(language, {}).get(value)) and re.search(word, text):
+        return True
     if not value.isdigit() or len(value) > len(str(_LARGEST_ROMAN)):
         return False
     number = int(value)
     if number < len(_BEGINNINGS[language]) and _compile(language, number).search(text):
         return True
     return language not in _WITHOUT_SPACES and _says_roman(number, text)
+
+
+def says_half(value: str, known: set[str], text: str, language: str) -> bool:
+    """Whether `text`, in lower case, says a number with a half: "dos horas y media".
+
+    A one before it is often unsaid: "anderthalb", "une heure et demie". `known` are the values of
+    the numbers in the text.
+    """
+    whole, _, fraction = value.partition(".")
+    if fraction != "5" or not re.search(_HALVES[language], text):
+        return False
+    return whole in {"0", "1"} or whole in known or says_number(whole, text, language)
 
 
 @cache

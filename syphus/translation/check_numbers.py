@@ -2,8 +2,9 @@
 
 A number counts as kept with other separators (1,000 as 1.000, 1 000 or 1'000; 3.5 as 3,5), other
 digits (Arabic-Indic, full-width), in units of the language (15,000 as 1.5万 or 15 mille), as a word
-or numeral where it is small (2 as zwei, 二 or 둘; the 19th century as XIX), and on a clock of 24
-hours (5 p.m. as 17). In doubt it is kept: the check is there for numbers that changed.
+or numeral where it is small, round or a half (2 as zwei, 二 or 둘; 1,000 as mil; 1.5 as anderthalb;
+the 19th century as XIX), and on a clock of 24 hours (5 p.m. as 17). In doubt it is kept: the check
+is there for numbers that changed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from syphus.translation.check_number_words import SPELT, find_numerals, says_number
+from syphus.translation.check_number_words import (
+    SPELT,
+    find_numerals,
+    says_half,
+    says_number,
+)
 
 _NUMBER: Final = re.compile(
     r"""
@@ -141,7 +147,10 @@ def find_number_fault(
     for number in dict.fromkeys(numbers):
         if number.values & known or (number.parts and number.parts <= known):
             continue
-        if not any(says_number(value, lowered, language) for value in number.values):
+        if not any(
+            says_number(value, lowered, language) or says_half(value, known, lowered, language)
+            for value in number.values
+        ):
             return f"the number {number.text} is missing"
     return _find_swap(numbers, found, source)
 

@@ -65,7 +65,8 @@ _ASSENT_SOURCE: Final = re.compile(
     \W{0,3}
     (?: sure | certain | of[ ]course | absolute | ok | yes | yeah | yep | right | all[ ]?right
       | definite | natural | well\b | clear | glad | indeed | fine | good | great | obvious
-      | happ[yi] | with[ ]pleasure | no[ ]problem | understood | got[ ]it )
+      | happ[yi] | with[ ]pleasure | no[ ]problem | understood | got[ ]it
+      | no[ ]doubt | sounds | why[ ]not | by[ ]all[ ]means )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -76,7 +77,7 @@ _REFUSAL: Final = re.compile(
       | i[ ](?:apologi[sz]e|cannot|can['\u2019]?t)\b | as[ ]an[ ]ai
       | lo[ ](?:siento|lamento) | no[ ]puedo[ ](?:ayudar|traducir|cumplir)
       | como[ ](?:una?[ ])?(?:ia|modelo)
-      | (?:es[ ])?tut[ ]mir[ ]leid | entschuldigung | als[ ]ki
+      | (?:es[ ])?tut[ ]mir[ ]leid | entschuldigung | als[ ]ki\b
       | ich[ ]kann[ ](?:das|dies)[^.]{0,30}nicht
       | (?:je[ ]suis[ ])?(?:vraiment[ ])?désolée? | en[ ]tant[ ]qu[e'\u2019][ ]?ia
       | je[ ]ne[ ]peux[ ]pas[ ](?:traduire|vous[ ]aider)
@@ -90,7 +91,7 @@ _REFUSAL: Final = re.compile(
 )
 _REFUSAL_SOURCE: Final = re.compile(
     r"sorry|apolog|pardon|excuse|forgive|regret|unfortunate|afraid|desolat|can(?:no|['\u2019])?t\b|unable"
-    r"|not able|\bas an?\b|despite",
+    r"|not able|\b(?:as|like) an?\b|despite",
     re.IGNORECASE,
 )
 

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from pydantic import SecretStr
 
+from syphus.backends.batch.client import connect
+from syphus.backends.batch.remote import Remote
 from syphus.core.errors import AccessDenied
 from syphus.testing import Batches, RouteFault, Script, ScriptedServer
+from tests.backends.dialing_kit import serving
 
 DIALECTS = ["openai", "azure", "azure-v1"]
 ROUTES = ["upload", "create", "find_batch", "find_file", "download", "delete"]
@@ -149,3 +154,20 @@ def test_the_environment_gives_no_credential(
     for name in ("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert _works(batch_kit, tmp_path, dialect, kit.key)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_batches_trust_whom_chat_requests_trust(kit: Any, authority: trustme.CA) -> None:
+    """An authority that `SSL_CERT_FILE` names vouches for files and batches, too."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"data":[]}')
+
+    async def go() -> list[Any]:
+        async with kit.listen(answer, ssl=serving(authority, "localhost")) as port:
+            client = connect(kit.deployment(base_url=f"https://localhost:{port}/v1"), timeout=60)
+            async with client.sdk:
+                return list(await Remote(client).files(name="a.jsonl", size=1))
+
+    assert asyncio.run(go()) == []

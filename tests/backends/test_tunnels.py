@@ -114,6 +114,19 @@ def test_a_proxy_that_opens_no_tunnel(kit: Any, run: Run, refusal: bytes, words:
     run(go())
 
 
+def test_a_name_that_tls_cannot_ask_for(kit: Any, run: Run) -> None:
+    """The proxy may open a tunnel to it all the same; it is no way to the server."""
+
+    async def go() -> None:
+        opened = b"HTTP/1.1 200 OK\r\n\r\n"
+        async with kit.listen(Proxy(0, opened)) as port:
+            for name in (".models.test", f"{'m' * 64}.test"):
+                with pytest.raises(NoConnection, match=rf"no connection to {name}:443: \S"):
+                    await exchange(f"https://{name}/", proxy=f"http://127.0.0.1:{port}")
+
+    run(go())
+
+
 def test_a_proxy_that_is_away(run: Run) -> None:
     """It is named as what can't be reached."""
     port = free_port()

@@ -82,6 +82,32 @@ def test_a_value_that_a_flag_cannot_have(refuse: Callable[..., str], flag: str, 
     assert flag in refuse(flag, value)
 
 
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--enqueued_tokens", 9), "--enqueued_tokens"),
+        (("--batch_fallback", "online"), "--batch_fallback"),
+        (("--poll_seconds", 9, "--backend", "openai"), "--poll_seconds"),
+        (("--backend", "batch", "--batch_fallback_below", 9), "--batch_fallback_below"),
+        (("--backend", "local"), "--base_url"),
+        (("--redo", "failed", "--reparse"), "--redo"),
+    ],
+)
+def test_a_flag_that_would_do_nothing(
+    refuse: Callable[..., str], flags: tuple[object, ...], named: str
+) -> None:
+    """Whoever gives one forgot another: without --backend batch a query costs twice as much."""
+    assert f"{named}:" in refuse(*flags)
+
+
+def test_a_settings_file_may_hold_what_is_for_batches(desk: Any, server: ScriptedServer) -> None:
+    """It serves runs of either kind."""
+    desk.write("d.toml", "enqueued_tokens = 9\nbatch_fallback = 'online'\n")
+    reach = ("--base_url", server.base_url, "--model", "m", "--config", "d.toml")
+    done = desk.call("run", "--name", "Photos.photos", *reach)
+    assert done.status == 0, done.err
+
+
 def test_a_port_that_no_host_has(refuse: Callable[..., str]) -> None:
     """An address is looked at closely before anything is sent there."""
     assert "99999" in refuse("--base_url", "http://127.0.0.1:99999/v1")

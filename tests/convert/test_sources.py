@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from syphus.convert.recipes import RECIPES, find_recipe
 from syphus.convert.sources import Listing, natural
@@ -141,7 +142,7 @@ def test_odd_names(tmp_path: Path) -> None:
 
 def test_odd_names_become_ids_and_lines(bench: Any, make_picture: Any) -> None:
     """The file is JSON all the same, and a problem with such a file is one printable line."""
-    for name in ('say "hi".png', 'a":"b.png', "two\nlines.png"):
+    for name in ('say "hi".png', 'a":"b.png', 'end":.png', "two\nlines.png"):
         bench.put(name, make_picture())
     bench.put(os.fsdecode(b"\xff.png"), make_picture())
     bench.put("bad\n\x1b[1m.png", b"x")
@@ -149,14 +150,24 @@ def test_odd_names_become_ids_and_lines(bench: Any, make_picture: Any) -> None:
     assert set(bench.images()) == {
         'G_IMG_say "hi"',
         'G_IMG_a":"b',
+        'G_IMG_end":',
         "G_IMG_two\nlines",
         "G_IMG_\ufffd",
     }
     (line,) = bench.watched.said
     assert line.startswith("bad\\n\\x1b[1m.png: ")
-    assert bench.convert().resumed == 5
+    assert bench.convert().resumed == 6
     (shard,) = bench.convert(file_format="parquet").outputs
-    assert shard.exists()
+    assert set(parquet.read_table(shard)["id"].to_pylist()) == set(bench.images())
+
+
+def test_names_that_become_one_id_are_told(bench: Any, make_picture: Any) -> None:
+    """Two names that aren't UTF-8 may be the same in JSON: the second one gives no image."""
+    for name in (b"a\xfe.png", b"a\xff.png"):
+        bench.put(os.fsdecode(name), make_picture())
+    done = bench.convert()
+    assert (done.images, done.broken) == (1, 1)
+    assert "earlier files have its id" in bench.watched.said[0]
 
 
 def test_numbers_in_names_are_compared_as_numbers() -> None:

@@ -146,6 +146,18 @@ def test_a_wrong_field_is_told_by_file_and_field(
     assert str(caught.value).startswith(f"--config {path}: {field}: ")
 
 
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 9**5])
+def test_a_value_that_cannot_be_read_is_told_by_the_file(
+    config: Callable[[str], Path], value: str
+) -> None:
+    """A number of thousands of digits and endless nesting are told as broken TOML is."""
+    path = config(f"tpm = {value}")
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"name": "A.b"}, config=path)
+    assert str(caught.value).startswith(f"--config {path}: ")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_variable_goes_before_the_env_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

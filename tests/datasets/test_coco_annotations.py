@@ -70,6 +70,7 @@ def test_coco_images_with_faults_are_left_out(
         ([10, 10, -5, 5], "[10, 10, -5, 5]"),
         ([1, 2, 3, float("nan")], "[1, 2, 3, NaN]"),
         ([10] * 99, f"[{'10, ' * 14}10,..."),
+        ([1, 2, 3, 10**400], f"[1, 2, 3, 1{'0' * 49}..."),
     ],
 )
 def test_what_is_no_box(

@@ -113,6 +113,10 @@ def test_dense_captions(tmp_path: Path) -> None:
             "event 1 has no [start, end] in seconds",
         ),
         ({"timestamps": [[-1, 1]], "sentences": ["a"]}, "event 1 has no [start, end] in seconds"),
+        (
+            {"timestamps": [[0, 10**400]], "sentences": ["a"]},
+            "event 1 has no [start, end] in seconds",
+        ),
         ({"timestamps": [[0, 1]], "sentences": [None]}, "event 1 has no sentence"),
         (
             {"timestamps": [[70, 80]], "sentences": ["a"], "duration": 61.5},

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from syphus.core.reading import read_json
-from syphus.core.records import Reply, Usage
-from syphus.pipeline.verdicts import judge
 from syphus.plugins import load_dataset
 from syphus.prompting.prefix import read_prefix
 from syphus.prompting.tokens import TOKENS_PER_MESSAGE, TokenCounter
+from tests.datasets.prompt_examples import examples_of
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = sorted((ROOT / "prompts").glob("*.json"))
@@ -60,21 +59,9 @@ def test_examples_are_read_as_replies_are(name: str, stem: str) -> None:
     """What the model is to imitate gives pairs, and nothing but pairs, by the run's own verdict."""
     dataset = load_dataset(name, root=ROOT, prompt_path=None, query_inputs_path=None)
     assert dataset.prompt_path == f"prompts/{stem}.json"
-    prefix = read_prefix(dataset.prompt, where=name)
-    for turn in prefix.in_context:
-        if turn.role == "assistant":
-            reply = Reply(
-                text=turn.content,
-                finish_reason="stop",
-                usage=Usage(),
-                latency=0.0,
-                deployment="d",
-                attempt=1,
-            )
-            parsed = judge(dataset, reply).parsed
-            assert parsed is not None
-            assert parsed.pairs
-            assert not parsed.rejected
+    for parsed in examples_of(dataset):
+        assert parsed.pairs
+        assert not parsed.rejected
 
 
 @pytest.mark.parametrize("path", PROMPTS, ids=lambda path: path.stem)

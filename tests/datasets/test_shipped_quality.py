@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from syphus import AbstractDataset
-from syphus.core.records import Parsed, QuestionAnswer, Reply, Usage
+from syphus.core.records import Parsed, Query, QuestionAnswer
 from syphus.core.settings import load_settings
 from syphus.pipeline.quality import Sieve, choose_quality
-from syphus.pipeline.verdicts import judge
 from syphus.plugins import load_dataset
-from syphus.prompting.prefix import read_prefix
+from tests.datasets.prompt_examples import examples_of
 from tests.datasets.test_shipped_datasets import NAMES, ROOT
 
 
@@ -40,7 +39,8 @@ class Dropping:
     def reasons(self, parsed: Parsed, *, source: str) -> list[str]:
         """Why pairs of the next reply, to a query of this source, are dropped."""
         self._position += 1
-        return [each.reason for each in self._sieve.sift(self._position, source, parsed).rejected]
+        query = Query(id=source, text="", source_id=source)
+        return [each.reason for each in self._sieve.sift(self._position, query, parsed).rejected]
 
 
 @pytest.fixture
@@ -48,23 +48,6 @@ def drop(tmp_path: Path) -> Iterator[Callable[[str], Dropping]]:
     """Drops pairs as a run of the data set of this name does."""
     with ExitStack() as stack:
         yield lambda name: stack.enter_context(closing(Dropping(name, tmp_path)))
-
-
-def examples_of(dataset: AbstractDataset) -> Iterator[Parsed]:
-    """What the run reads in each answer that the model is to imitate."""
-    for turn in read_prefix(dataset.prompt, where=dataset.name).in_context:
-        if turn.role == "assistant":
-            reply = Reply(
-                text=turn.content,
-                finish_reason="stop",
-                usage=Usage(),
-                latency=0.0,
-                deployment="d",
-                attempt=1,
-            )
-            parsed = judge(dataset, reply).parsed
-            assert parsed is not None
-            yield parsed
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -16,8 +16,7 @@ from syphus.core.errors import (
     RequestError,
     UnsupportedParameter,
 )
-from syphus.core.prices import Rates
-from syphus.core.records import Failure, Reply, Request, RequestShape, Sampling, Usage
+from syphus.core.records import Failure, Reply, Request, Usage
 from syphus.engine.batch_lines import (
     FactsReader,
     KeptIds,
@@ -25,28 +24,13 @@ from syphus.engine.batch_lines import (
 )
 from syphus.engine.batching import STRAY, BatchEngine
 from syphus.engine.budget import Budget
+from tests.engine.conftest import RATES, request
 
-SHAPE = RequestShape(model="m", sampling=Sampling(max_tokens=100))
 USAGE = Usage(prompt_tokens=50, completion_tokens=50)
-RATES = Rates(prompt=0.01, completion=0.01, cached=0.005)
 # What one request may cost: 256 bytes that the server adds, 2 of messages, 100 of completion.
 MOST = 3.58
 COST = 1.0
 Verdict = Callable[[Request, int], RequestError | None]
-
-
-def request(number: int) -> Request:
-    """One of many requests."""
-    return Request(
-        key=f"{number:032x}",
-        identity=f"b2:{number}",
-        query_id=str(number),
-        stage="generate",
-        shape=SHAPE,
-        messages=b"[]",
-        prompt_tokens=100,
-        position=number,
-    )
 
 
 def answers(_request: Request, _attempt: int) -> RequestError | None:

@@ -191,7 +191,8 @@ class JumpingSelector(selectors.SelectSelector):
         ready = super().select(0)
         if not ready:
             assert timeout is not None, "nothing is left that could happen"
-            self.now += timeout
+            # As in life no turn takes no time: two timers of one moment would go on for ever.
+            self.now += timeout or 1e-9
         return ready
 
 

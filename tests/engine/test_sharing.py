@@ -171,3 +171,20 @@ def test_a_run_that_stops_leaves_what_only_one_refused(bench: Bench) -> None:
     assert isinstance(engine.stopped_by, AccessDenied)
     assert 0 in bench.outcomes.sends
     assert bench.outcomes.failures == {}
+
+
+@pytest.mark.parametrize(
+    "limits", [({}, {}), ({"requests_per_minute": 6000},) * 2, ({}, {"requests_per_minute": 6000})]
+)
+def test_all_places_are_taken_whoever_has_the_turn(
+    bench: Bench, limits: tuple[dict[str, int], ...]
+) -> None:
+    """What one has sent gives the turn to the other at once, not with its next answer."""
+
+    async def slow(_request: Request, _attempt: int) -> Reply:
+        await asyncio.sleep(10)
+        return reply()
+
+    engine = bench.engine(Scripted(slow), Scripted(slow), most=64, more=dict(enumerate(limits)))
+    took = run(engine, 1000)
+    assert took < 1.2 * 10 * 1000 / 64

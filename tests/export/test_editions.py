@@ -9,28 +9,14 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from syphus.core.errors import AnnotationError
 from syphus.core.records import Pair
 from syphus.export.editions import Edition
 from syphus.export.instructions import InstructionsMeta, instructions_file
+from tests.export.any_pairs import PAIRS
 
 META = InstructionsMeta(version="v1", time="now", author="Ada")
-TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\u2028\x00"\\<>.[]{}'))
-PAIRS = st.lists(
-    st.builds(
-        Pair,
-        id=TEXT,
-        query_id=st.just(""),
-        instruction=TEXT,
-        answer=TEXT,
-        image_ids=st.lists(TEXT, max_size=3).map(tuple),
-        related_ids=st.lists(TEXT, max_size=3).map(tuple),
-    ),
-    max_size=5,
-    unique_by=lambda pair: pair.id,
-)
 GOOD: dict[str, Any] = {"instruction": "What?", "answer": "That."}
 SHARED_FOLDER = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from syphus.core.errors import AnnotationError
 from syphus.core.records import Pair
 from syphus.export.instructions import InstructionsMeta, instructions_file, read_instructions
+from tests.export.any_pairs import PAIRS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,21 +23,6 @@ if TYPE_CHECKING:
 META = InstructionsMeta(version="v1", time="now", author="}}\n\u2028")
 ENTRY = {"instruction": "q", "answer": "a", "image_ids": ["i"], "rel_ins_ids": ["B"]}
 PAIR = Pair(id="A", query_id="", instruction="q", answer="a", image_ids=("i",), related_ids=("B",))
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('\u2028\n\r{}[],:"\\'))
-PAIRS = st.lists(
-    st.builds(
-        Pair,
-        id=TEXT,
-        query_id=st.just(""),
-        instruction=TEXT,
-        answer=TEXT,
-        image_ids=st.lists(TEXT, max_size=3).map(tuple),
-        related_ids=st.lists(TEXT, max_size=3).map(tuple),
-    ),
-    max_size=6,
-    unique_by=lambda pair: pair.id,
-)
 
 
 def write(path: Path, pairs: Iterable[Pair]) -> None:

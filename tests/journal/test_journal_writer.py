@@ -178,6 +178,42 @@ def test_a_full_disk_refuses_whole_lines_and_keeps_them(
     assert disk.durable == [1, 2, 4]
 
 
+def test_a_disk_that_refuses_all_calls_keeps_the_lines_and_leaves_no_half(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half line that can't be cut off at once is cut off before the next one."""
+    writer = disk.writer()
+    writer.append(line(1), 1)
+    real_write, is_half = os.write, True
+
+    def write(handle: int, data: bytes) -> int:
+        nonlocal is_half
+        if not is_half:
+            raise OSError(errno.EROFS, "Read-only file system")
+        is_half = False
+        return real_write(handle, data[:10])
+
+    def truncate(_handle: int, _size: int) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("syphus.journal.writer.os.write", write)
+        broken.setattr("syphus.journal.writer.os.ftruncate", truncate)
+        writer.append(line(2), 2)
+        assert not writer.note(line(3))
+    assert "Read-only" in str(disk.refusals[0])
+    run_with(writer, lambda: writer.append(line(4), 4))
+    writer.close()
+    assert disk.path.read_bytes() == line(1) + line(2) + line(4)
+    assert disk.durable == [1, 2, 4]
+
+
+def test_where_there_is_no_fdatasync_there_is_fsync() -> None:
+    """As on macOS: the journal can be imported."""
+    program = "import os\nvars(os).pop('fdatasync', None)\nimport syphus.journal.writer"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_a_failed_sync_ends_the_run_and_is_never_tried_again(disk: Disk) -> None:
     """After a failed sync nobody knows what the disk holds, so nothing is told to be durable."""
     disk.fails = True

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import orjson
 import pytest
 
 from syphus import AbstractDataset, Syphus
+from syphus.core.records import Query
 from syphus.engine.lane import Lane
 from syphus.pipeline.outcome import Outcome
 from syphus.prompting import tokens
 from syphus.testing import Script, ScriptedServer
+from tests.pipeline.judge_clerk import QUERIES, Clerk
 
 PROMPT = {
     "system_message": "Write pairs about the photo.",
@@ -242,3 +244,40 @@ def by_text() -> Callable[[dict[str, Any]], Script]:
         return Script(answer=answer, **script)
 
     return make
+
+
+@pytest.fixture
+def album() -> Callable[..., AbstractDataset]:
+    """Makes a data set of queries by id, each with the images that it sends."""
+
+    def make(images: dict[str, Sequence[Any]], *, text: str = "Look.") -> AbstractDataset:
+        class Album(AbstractDataset):
+            short = "PH"
+
+            def _load_query_inputs(self, _: Any) -> Any:
+                return [{"id": name, "sentences": text and f"{text} {name}"} for name in images]
+
+            def _load_prefix(self, _: Any) -> Any:
+                return {"system_message": "Write pairs.", "in_context": []}
+
+            def sent_images(self, query: Query) -> Any:
+                return images[query.source_id]
+
+        return Album("album")
+
+    return make
+
+
+@pytest.fixture
+def clerk(server: Any) -> Clerk:
+    """At the server: it writes pairs, judges and translates."""
+    made = Clerk()
+    server.play(Script(answer=made))
+    return made
+
+
+@pytest.fixture
+def sit(clerk: Clerk, photos: Callable[..., AbstractDataset]) -> Callable[..., Any]:
+    """A sitting of a job, with a judge."""
+    assert not clerk.judged
+    return lambda job, **settings: job.run(photos(QUERIES), **{"judge": True, **settings})

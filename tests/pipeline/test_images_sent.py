@@ -7,7 +7,6 @@ import base64
 import io
 import random
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -19,9 +18,8 @@ pytest.importorskip("PIL")
 
 from PIL import Image
 
-from syphus import AbstractDataset, Syphus
+from syphus import Syphus
 from syphus.core.errors import ImageUnusable, InputError
-from syphus.core.records import Query
 from syphus.testing import Batches, Fault, Script, ScriptedServer
 from syphus.testing.answers import last_user_text
 
@@ -35,28 +33,6 @@ def picture(path: Path, *, seed: int = 1, size: tuple[int, int] = (640, 480)) ->
     exif[0x010E] = "secret place"
     Image.frombytes("RGB", (16, 12), noise).resize(size).save(path, "JPEG", exif=exif)
     return path
-
-
-@pytest.fixture
-def album() -> Callable[..., AbstractDataset]:
-    """Makes a data set of queries by id, each with the images that it sends."""
-
-    def make(images: dict[str, Sequence[Any]], *, text: str = "Look.") -> AbstractDataset:
-        class Album(AbstractDataset):
-            short = "PH"
-
-            def _load_query_inputs(self, _: Any) -> Any:
-                return [{"id": name, "sentences": text and f"{text} {name}"} for name in images]
-
-            def _load_prefix(self, _: Any) -> Any:
-                return {"system_message": "Write pairs.", "in_context": []}
-
-            def sent_images(self, query: Query) -> Any:
-                return images[query.source_id]
-
-        return Album("album")
-
-    return make
 
 
 class Seen:

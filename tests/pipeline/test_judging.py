@@ -2,139 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import pytest
 
-from syphus import AbstractDataset
 from syphus.core.errors import SettingsError
 from syphus.core.records import Pair
 from syphus.pipeline import pair_requests
-from syphus.testing import Fault, Script, draw_answer
-from syphus.testing.judging import draw_marks, read_judge_request
-from syphus.testing.translating import read_translation_request
+from syphus.testing import Script
 from tests.pipeline.eight_photos import files_of, lines_of
-
-QUERIES = 12
-THINGS = ("boat", "bench", "lamp", "fence", "tower", "kite", "well", "gate", "tree", "cart")
-CRITERIA = ("relevance", "grounding", "clarity")
-ONLY_JUDGED = 'annotation":"'
-Marks = dict[str, int]
-
-
-def pairs_of(number: int) -> list[tuple[str, str]]:
-    """Three pairs of a photo; of every fourth photo the second has a fault of its own."""
-    first, second, third = (THINGS[(number * 3 + at) % len(THINGS)] for at in range(3))
-    pairs = [
-        (
-            f"Where in photo {number} is the {first}?",
-            f"It stands left of the {second}, at {number}.",
-        ),
-        (
-            f"How many {second}s does photo {number} show?",
-            f"There are {number + 2} by the {third}.",
-        ),
-        (f"What is the {third} of photo {number} made of?", f"The {third} is of wood and {first}."),
-    ]
-    if number % 4 == 0:
-        pairs[1] = (pairs[1][0], f"According to the caption there are {number + 2}.")
-    return pairs
-
-
-ALL = [(n, pair) for n in range(QUERIES) for pair in pairs_of(n)]
-OWN = [pair for _, pair in ALL if "caption" in pair[1]]
-JUDGED = [pair for _, pair in ALL if pair not in OWN]
-
-
-def marks_of(pair: tuple[str, str]) -> Marks:
-    """What the judge gives a pair."""
-    return draw_marks({"question": pair[0], "answer": pair[1]})
-
-
-def is_low(pair: tuple[str, str], least: int = 3) -> bool:
-    """Whether a mark of a pair is a fault."""
-    return min(marks_of(pair).values()) < least
-
-
-@dataclass
-class Clerk:
-    """Answers by the messages alone, and notes what was to be judged and translated.
-
-    `spoil` changes the judgement in the reply to a request that wasn't made before.
-    """
-
-    spoil: Callable[[dict[str, Any], str], str] = lambda _, reply: reply
-    always: bool = False
-    judged: list[dict[str, Any]] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    formats: list[Any] = field(default_factory=list)
-    translated: set[tuple[str, str]] = field(default_factory=set)
-
-    def __call__(self, messages: list[dict[str, Any]], body: dict[str, Any]) -> str:
-        text = messages[-1]["content"]
-        if isinstance(text, list):
-            text = text[0]["text"]
-        request = read_translation_request(text)
-        if request is not None:
-            pairs = request["pairs"].values()
-            self.translated |= {(pair["instruction"], pair["answer"]) for pair in pairs}
-            return draw_answer(messages, body)
-        graded = read_judge_request(text)
-        if graded is None:
-            number = int(text.split()[-1][:-1])
-            return "\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in pairs_of(number))
-        self.judged.append(graded)
-        self.texts.append(text)
-        self.formats.append(body.get("response_format"))
-        reply = draw_answer(messages, body)
-        return self.spoil(graded, reply) if self.always or "rejected" not in graded else reply
-
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """Each pair that was to be judged, as often as it was."""
-        found = [pair for graded in self.judged for pair in graded["pairs"].values()]
-        return [(pair["question"], pair["answer"]) for pair in found]
-
-
-@pytest.fixture
-def clerk(server: Any) -> Clerk:
-    """At the server."""
-    made = Clerk()
-    server.play(Script(answer=made))
-    return made
-
-
-@pytest.fixture
-def sit(clerk: Clerk, photos: Callable[..., AbstractDataset]) -> Callable[..., Any]:
-    """A sitting of a job, with a judge."""
-    assert not clerk.judged
-    return lambda job, **settings: job.run(photos(QUERIES), **{"judge": True, **settings})
-
-
-def quality(job: Any) -> dict[str, Any]:
-    """What `meta.json` says of the pairs."""
-    found: dict[str, Any] = job.read("meta.json")["quality"]
-    return found
-
-
-def written(job: Any) -> list[tuple[str, str]]:
-    """The pairs of the English file, in order."""
-    data = job.read("PH_instructions.json")["data"].values()
-    return [(one["instruction"], one["answer"]) for one in data]
-
-
-def expected(job: Any) -> list[dict[str, Any]]:
-    """The records that `judgements.json` has to have."""
-    data = job.read("PH_instructions.json")["data"]
-    pairs = {name: (one["instruction"], one["answer"]) for name, one in data.items()}
-    return [
-        {"id": name, **{each: marks_of(pair)[each] for each in CRITERIA}}
-        for name, pair in pairs.items()
-        if pair not in OWN
-    ]
+from tests.pipeline.judge_clerk import (
+    ALL,
+    CRITERIA,
+    JUDGED,
+    OWN,
+    QUERIES,
+    Clerk,
+    expected,
+    is_low,
+    marks_of,
+    pairs_of,
+    quality,
+    written,
+)
 
 
 def test_the_judge_alone_reports(job: Any, another: Any, clerk: Clerk, sit: Any) -> None:
@@ -243,139 +133,6 @@ def test_a_later_judge_asks_for_its_own_stage_alone(job: Any, clerk: Clerk, sit:
         for line in lines_of(job.folder, stage)
         if line["kind"] == "reply"
     )
-
-
-def change(reply: str, **marks: Any) -> str:
-    """A judgement whose first pair has other marks."""
-    value = orjson.loads(reply)
-    value["1"] |= marks
-    return orjson.dumps(value).decode()
-
-
-def without_last(reply: str) -> str:
-    """A judgement that lacks a pair."""
-    value = orjson.loads(reply)
-    value.popitem()
-    return orjson.dumps(value).decode()
-
-
-SPOILT: dict[str, tuple[Callable[[str], str], str]] = {
-    "too large": (lambda reply: change(reply, grounding=7), "grounding is 7, no whole number"),
-    "zero": (lambda reply: change(reply, clarity=0), "clarity is 0, no whole number"),
-    "no number": (lambda reply: change(reply, relevance="high"), "relevance is high"),
-    "a pair less": (without_last, "the pair is missing"),
-    "prose": (lambda _: "All of them are very good pairs.", "the reply is not JSON"),
-    "cut": (lambda reply: reply[: len(reply) // 2], "the reply is not JSON"),
-}
-
-
-@pytest.mark.parametrize("how", SPOILT)
-def test_what_lacks_a_mark_is_asked_again(job: Any, clerk: Clerk, sit: Any, how: str) -> None:
-    """Only the pairs without marks, with the reason; what comes then counts."""
-    spoil, reason = SPOILT[how]
-    clerk.spoil = lambda _, reply: spoil(reply)
-    done = sit(job)
-    assert done.outcome.exit_status == 0
-    assert done.requests == 3 * QUERIES
-    assert job.read("judgements.json") == expected(job)
-    again = [graded for graded in clerk.judged if "rejected" in graded]
-    assert len(again) == QUERIES
-    for graded in again:
-        assert graded["rejected"].keys() == graded["pairs"].keys()
-        assert all(said.startswith(reason) for said in graded["rejected"].values())
-        alone = how in ("too large", "zero", "no number", "a pair less")
-        assert len(graded["pairs"]) == 1 or not alone
-    assert sit(job).requests == 0
-
-
-def test_words_around_the_judgement_cost_nothing(job: Any, clerk: Clerk, sit: Any) -> None:
-    """What is said before and behind it is passed over."""
-    clerk.spoil = lambda _, reply: f"Here is {{my}} judgement:\n```json\n{reply}\n```\nBye {{all}}."
-    assert sit(job).requests == 2 * QUERIES
-    assert job.read("judgements.json") == expected(job)
-
-
-@pytest.mark.parametrize(
-    ("kind", "requests"),
-    [("refusal", 4), ("finish_length", 4), ("null_content", 4), ("no_pairs", 4), ("reset", 3)],
-)
-def test_what_goes_wrong_once_leaves_no_trace(
-    hurried: Any, clerk: Clerk, sit: Any, kind: Any, requests: int
-) -> None:
-    """A refusal, a cut, silence, prose, a lost connection: all pairs are judged in the end.
-
-    A request that says what was wrong is another one to the server, so it meets the fault too.
-    """
-    fault = Fault(kind, containing=ONLY_JUDGED, per_query_at_most=1)
-    hurried.server.play(Script(answer=clerk, faults=[fault]))
-    done = sit(hurried, max_reasks=2)
-    assert done.outcome.exit_status == 0
-    assert done.requests == requests * QUERIES
-    assert hurried.read("judgements.json") == expected(hurried)
-
-
-def test_a_pair_without_marks_is_kept_and_told(job: Any, clerk: Clerk, sit: Any) -> None:
-    """After --max_reasks it is unjudged: kept, counted, status 4; --redo invalid asks once more."""
-    clerk.always = True
-    victim = pairs_of(3)[0]
-
-    def spoil(graded: dict[str, Any], reply: str) -> str:
-        value = orjson.loads(reply)
-        for place, pair in graded["pairs"].items():
-            if pair["question"] == victim[0]:
-                value[place]["grounding"] = 9
-        return orjson.dumps(value).decode()
-
-    clerk.spoil = spoil
-    done = sit(job, quality="drop", max_reasks=2, languages="de")
-    assert done.outcome.exit_status == 4
-    assert done.requests == 3 * QUERIES + 2
-    assert clerk.pairs.count(victim) == 3
-    assert victim in written(job)
-    assert victim in clerk.translated
-    assert quality(job)["judge"]["unjudged"] == done.outcome.missing_judgements == 1
-    records = job.read("judgements.json")
-    lacking = [one for one in records if "error_message" in one]
-    assert [one["error_message"] for one in lacking] == [
-        "grounding is 9, no whole number from 1 to 5"
-    ]
-    assert len(records) == len(written(job))
-    again = sit(job, quality="drop", max_reasks=2, languages="de")
-    assert (again.requests, again.outcome.exit_status) == (0, 4)
-    clerk.always = False
-    clerk.spoil = lambda _, reply: reply
-    mended = sit(job, quality="drop", languages="de", redo="invalid")
-    assert (mended.requests, mended.outcome.exit_status) == (1, 0)
-    assert job.read("judgements.json") == expected(job)
-
-
-def test_a_judgement_that_was_given_up_fails_the_run_not_the_pair(
-    job: Any, clerk: Clerk, sit: Any
-) -> None:
-    """What the endpoint refuses for good: status 4, and the pairs stay."""
-    fault = Fault("context_length", containing='annotation":"Photo number 5.')
-    job.server.play(Script(answer=clerk, faults=[fault]))
-    done = sit(job, quality="drop")
-    assert done.outcome.exit_status == 4
-    assert quality(job)["judge"]["unjudged"] == len(pairs_of(5))
-    assert set(pairs_of(5)) <= set(written(job))
-    job.server.play(Script(answer=clerk))
-    mended = sit(job, quality="drop", redo="failed")
-    assert (mended.requests, mended.outcome.exit_status) == (1, 0)
-
-
-def test_an_endpoint_without_schemas_gets_the_shape_in_words(
-    job: Any, clerk: Clerk, sit: Any
-) -> None:
-    """The format is left out once it was refused, and described."""
-    clerk.spoil = lambda _, reply: without_last(reply)
-    job.server.play(Script(answer=clerk, refuses={"response_format"}))
-    assert sit(job).outcome.exit_status == 0
-    assert clerk.formats == [None] * len(clerk.formats)
-    assert job.read("judgements.json") == expected(job)
-    again = [text for text in clerk.texts if '"rejected":' in text]
-    assert len(again) == QUERIES
-    assert all("of exactly this shape" in text for text in again)
 
 
 def test_a_long_list_is_divided(job: Any, clerk: Clerk, photos: Any) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ import orjson
 from syphus import Syphus
 from syphus.core.identity import canonical_json
 from syphus.testing import Script, ScriptedServer
+from tests.pipeline.command import started
 
 ROOT = Path(__file__).parents[2]
 QUERIES = 500
@@ -71,24 +69,6 @@ def journalled(folder: Path, texts: dict[str, str]) -> set[tuple[str, int]]:
     whole = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
     lines = map(orjson.loads, whole)
     return {(texts[line["query"]], line["turn"]) for line in lines if line["kind"] == "reply"}
-
-
-@contextmanager
-def started(root: Path, settings: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    """The command as a process."""
-    flags = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), *flags, "--no_progress"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def kill_when(process: subprocess.Popen[bytes], due: Callable[[], bool], *, after: float) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from syphus.core.identity import canonical_json
 from syphus.core.languages import TARGETS
 from syphus.testing import Script, ScriptedServer, draw_answer
 from syphus.testing.translating import read_translation_request
+from tests.pipeline.command import started
 
 ROOT = Path(__file__).parents[2]
 QUERIES = 120
@@ -115,24 +113,6 @@ def journalled(folder: Path) -> set[Unit]:
         for pair in line["pairs"]
         for code in line["languages"]
     }
-
-
-@contextmanager
-def started(root: Path, settings: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    """The command as a process."""
-    flags = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), *flags, "--no_progress"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"]},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def wait_for(process: subprocess.Popen[bytes], due: Callable[[], bool]) -> None:

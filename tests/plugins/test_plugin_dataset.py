@@ -144,7 +144,7 @@ def test_paths_in_the_working_folder_come_first(
     assert received("prompts.module") == "prompts.module"
 
 
-@pytest.mark.parametrize("path", ["", ["a.json", "b.json"], 7])
+@pytest.mark.parametrize("path", ["", ["a.json", "b.json"], 7, "~no_such_user/q.json", "[1]" * 999])
 def test_what_is_no_path_is_handed_over(path: Any) -> None:
     """A plugin that names its annotations in a way of its own gets what it named."""
     assert Plain("n", None, path).query_inputs[0]["sentences"] == str(path)

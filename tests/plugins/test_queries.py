@@ -53,6 +53,38 @@ def test_items_become_queries_in_order() -> None:
     ]
 
 
+class Countdown:
+    """An iterator that knows how much is left, and so is false at its end."""
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def __len__(self) -> int:
+        return self.left
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        if not self.left:
+            raise StopIteration
+        self.left -= 1
+        return item(self.left)
+
+
+class Countdowns:
+    """Gives another iterator each time."""
+
+    def __iter__(self) -> Countdown:
+        return Countdown()
+
+
+def test_an_iterator_that_has_a_length_is_read_once() -> None:
+    """At its end it is false, and that is its end."""
+    found = list(islice(QuerySource(Given(Countdowns())), 4))
+    assert [query.id for query in found] == ["v2", "v1", "v0"]
+
+
 def test_repeated_and_renamed_items_are_counted() -> None:
     """The same item again is left out, another text of an id is renamed; both are counted."""
     source = QuerySource(Given([item(1), item(1), item(1, sentences="other"), item(2)]))

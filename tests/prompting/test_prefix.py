@@ -137,7 +137,14 @@ def test_extra_keys() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ['{"a": "x",}', '[{"a": 1},]', '```json\n{"a": }\n```', "{'a': 1}", '{"a": {"b": 1}'],
+    [
+        '{"a": "x",}',
+        '[{"a": 1},]',
+        '```json\n{"a": }\n```',
+        "{'a': 1}",
+        '{"a": {"b": 1}',
+        f"{'[' * 9**5}]",
+    ],
 )
 def test_broken_json_example(content: str) -> None:
     """An example that was meant to be JSON must be JSON, since the model imitates it."""

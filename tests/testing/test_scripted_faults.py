@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from syphus.testing import FAULT_KINDS, Fault, Script, ScriptedServer
-from syphus.testing.script import StatusFault
+from syphus.testing.faults import StatusFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable

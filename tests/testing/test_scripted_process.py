@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syphus.testing.__main__ import _faults
-from syphus.testing.script import FAULT_KINDS
+from syphus.testing.faults import FAULT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -47,6 +47,14 @@ def test_answers_are_no_names() -> None:
     assert check_translation("None", "none", "ja").reason == "it is a copy of the source"
 
 
+@pytest.mark.parametrize(("language", "text"), [("de", "T-Shirt."), ("fr", "T-shirt")])
+def test_a_word_with_a_letter_before_it_is_one_word(language: str, text: str) -> None:
+    """It may be the same in a language that shares words with English, and in no other."""
+    assert check_translation("T-shirt", text, language).ok
+    assert not check_translation("A shirt", "a shirt", language).ok
+    assert not check_translation("T-shirt", "T-shirt", "zh").ok
+
+
 def test_a_heading_is_no_name() -> None:
     """Four English words in capitals were left untranslated."""
     heading = "Verify Your Email Address"

@@ -7,6 +7,7 @@ paid for twice.
 
 from __future__ import annotations
 
+import ssl
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,11 @@ def connect(
         "max_retries": 0,
         "timeout": Timeout(timeout, connect=_CONNECT_SECONDS),
         "http_client": DefaultAsyncHttpxClient(
-            trust_env=False, proxy=proxy, follow_redirects=False
+            # The authorities that chat requests trust: the SDK's own would be certifi's.
+            verify=ssl.create_default_context(),
+            trust_env=False,
+            proxy=proxy,
+            follow_redirects=False,
         ),
     }
     entra = EntraToken(token_provider) if token_provider else None

@@ -134,7 +134,7 @@ class Dialer:
                 cast("ssl.SSLContext", self._tls),
                 server_hostname=origin.name,
             )
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:  # a name that TLS can't ask for
             transport.abort()
             raise _no_connection(origin, exc) from exc
         except BaseException:

@@ -1,4 +1,7 @@
-"""What the plugin left out: told in a line each, and listed in the run's folder."""
+"""What the plugin left out: told in a line each, and listed in `skipped_items.json`.
+
+`syphus.plugins.skips` counts it.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,8 @@ pytest.importorskip("PIL")
 
 from PIL import Image
 
-from syphus import AbstractDataset
 from syphus.core.errors import ImageUnusable
 from syphus.core.images import SentImage, describe_images, read_images
-from syphus.core.records import Query
 from syphus.pipeline.gone_images import GoneImages
 from syphus.testing import Script, ScriptedServer
 
@@ -36,28 +33,6 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture
-def album() -> Callable[..., AbstractDataset]:
-    """Makes a data set of queries by id, each with the images that it sends."""
-
-    def make(images: dict[str, Sequence[Any]]) -> AbstractDataset:
-        class Album(AbstractDataset):
-            short = "PH"
-
-            def _load_query_inputs(self, _: Any) -> Any:
-                return [{"id": name, "sentences": f"Look. {name}"} for name in images]
-
-            def _load_prefix(self, _: Any) -> Any:
-                return {"system_message": "Write pairs.", "in_context": []}
-
-            def sent_images(self, query: Query) -> Any:
-                return images[query.source_id]
-
-        return Album("album")
-
-    return make
 
 
 @pytest.mark.parametrize("told", [{"reparse": True}, {}])

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from syphus.convert.gate import PixelGate
 from syphus.convert.settings import MOST_PIXELS
-from syphus.convert.stills import check_pixels, flatten, known_formats
+from syphus.convert.stills import SPARE, check_pixels, flatten, open_still
 from syphus.convert.unreadable import Unreadable, explain
 from syphus.core.errors import SettingsError
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 # readable. The choice is ours; "JPEG saving" in Pillow's handbook says what the numbers mean.
 QUALITY = 85
 _DIGEST_BYTES = 16
-# A JPEG is decoded at an eighth, a quarter or a half where that leaves three times what is wanted.
-_SPARE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ class ImageEncoder:
         """Width and height as they will be sent, from the head alone. Raises Unreadable."""
         try:
             with _open(content) as image:
-                check_pixels(image.width, image.height, MOST_PIXELS)
+                check_pixels(image.width, image.height, MOST_PIXELS, flag="")
                 return self._fit(image.width, image.height)
         except Exception as error:  # noqa: BLE001 - as above
             raise Unreadable(explain(error)) from None
@@ -81,8 +79,8 @@ class ImageEncoder:
         from PIL.Image import Resampling  # noqa: PLC0415
 
         with _open(content) as image:
-            check_pixels(image.width, image.height, MOST_PIXELS)
-            image.draft("RGB", (_SPARE * self._side, _SPARE * self._side))
+            check_pixels(image.width, image.height, MOST_PIXELS, flag="")
+            image.draft("RGB", (SPARE * self._side, SPARE * self._side))
             with self._gate.holding(image.width * image.height):
                 image.load()
                 flat = flatten(ImageOps.exif_transpose(image))
@@ -103,11 +101,9 @@ class ImageEncoder:
 
 
 def _open(content: IO[bytes]) -> Image:
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - an extra
+    from PIL import Image  # noqa: PLC0415 - an extra
 
     try:
-        return Image.open(content, formats=known_formats())
-    except UnidentifiedImageError:
-        raise Unreadable("is no image of a known format") from None
+        return open_still(content)
     except Image.DecompressionBombError:
         raise Unreadable(f"has too many pixels; at most {MOST_PIXELS} are decoded") from None
