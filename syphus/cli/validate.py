@@ -50,7 +50,13 @@ def _validate(places: list[Path], *, md5: Path | None, fix: bool) -> int:
     if md5 is not None and not md5.is_file():
         raise SettingsError(f"--md5: {md5} is no file")
     findings = Findings()
-    checked = [check_set(files, findings) for files in file_sets(places)]
+    sets = file_sets(places)
+    if fix:
+        from syphus.validation.fixing import tidy_set  # noqa: PLC0415 - not needed by --help
+
+        for files in sets:
+            tidy_set(files)
+    checked = [check_set(files, findings) for files in sets]
     if md5 is not None and not any(md5 in each.files.checksums for each in checked):
         count = check_checksums(md5, findings)
         typer.echo(f"{md5}: {count} files by their MD5")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from syphus.convert.log import Done, read_log
 from syphus.convert.parquet_shards import write_shard
 from syphus.convert.spool import segment_numbers, segment_path
-from syphus.core.durable import json_list, sync_folder
+from syphus.core.durable import json_list, remove_leftovers, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +67,7 @@ def are_there(settings: ConvertSettings, folder: Path, outputs: Sequence[str]) -
 
 def list_broken(log: Path, place: Path) -> None:
     """Writes every file with a problem, in order: {"file", "reason", "images"}."""
+    remove_leftovers(place)
     with json_list(place) as broken:
         for told, _ in read_log(log):
             if isinstance(told, Done) and told.problem is not None:

@@ -14,7 +14,7 @@ from syphus.convert.archives import Entry, entry_parts, open_archive
 from syphus.convert.unreadable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from syphus.convert.recipes import Recipe
 
@@ -76,6 +76,16 @@ class Source:
     problem: str | None = None
 
 
+@dataclass(slots=True, kw_only=True)
+class _Entered:
+    """A folder that is gone through: `names` are those left in it, `above` it and those above."""
+
+    folder: Path
+    parts: tuple[str, ...]
+    above: tuple[tuple[int, int], ...]
+    names: Iterator[str] | None = None
+
+
 class Listing:
     """Goes through what is under a path, and counts what it leaves out."""
 
@@ -115,26 +125,42 @@ class Listing:
     def _folder(
         self, folder: Path, parts: tuple[str, ...], above: tuple[tuple[int, int], ...]
     ) -> Iterator[Source]:
-        try:
-            names = sorted(os.listdir(folder), key=natural)  # noqa: PTH208 - a third of the memory
-        except OSError as error:
-            yield _problem("/".join(parts) or str(folder), f"can't be listed: {error.strerror}")
-            return
-        for name in names:
-            if is_hidden(name):
-                continue
-            path, inner = folder / name, (*parts, name)
+        # A list, not calls of itself: a path can be deeper than Python calls.
+        entered = [_Entered(folder=folder, parts=parts, above=above)]
+        while entered:
+            here = entered[-1]
             try:
-                facts = path.stat()
+                if here.names is None:
+                    names = os.listdir(here.folder)  # noqa: PTH208 - a third of the memory
+                    here.names = iter(sorted(names, key=natural))
             except OSError as error:
-                yield _problem("/".join(inner), f"can't be reached: {error.strerror}")
+                file = "/".join(here.parts) or str(here.folder)
+                yield _problem(file, f"can't be listed: {error.strerror}")
+                entered.pop()
                 continue
-            if not stat.S_ISDIR(facts.st_mode):
-                yield from self._file(path, inner, facts)
-            elif (facts.st_dev, facts.st_ino) in above:
-                yield _problem("/".join(inner), "is a link to a folder that it lies in")
-            else:
-                yield from self._folder(path, inner, (*above, (facts.st_dev, facts.st_ino)))
+            name = next(here.names, None)
+            if name is None:
+                entered.pop()
+            elif not is_hidden(name):
+                deeper = yield from self._member(here, name)
+                entered += [] if deeper is None else [deeper]
+
+    def _member(self, within: _Entered, name: str) -> Generator[Source, None, _Entered | None]:
+        """What a member of a folder gives; returns it where it is a folder to enter."""
+        path, inner = within.folder / name, (*within.parts, name)
+        try:
+            facts = path.stat()
+        except OSError as error:
+            yield _problem("/".join(inner), f"can't be reached: {error.strerror}")
+            return None
+        if not stat.S_ISDIR(facts.st_mode):
+            yield from self._file(path, inner, facts)
+            return None
+        own = (facts.st_dev, facts.st_ino)
+        if own in within.above:
+            yield _problem("/".join(inner), "is a link to a folder that it lies in")
+            return None
+        return _Entered(folder=path, parts=inner, above=(*within.above, own))
 
     def _file(self, path: Path, parts: tuple[str, ...], facts: os.stat_result) -> Iterator[Source]:
         suffix = path.suffix.lower()

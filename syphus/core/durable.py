@@ -7,10 +7,12 @@ for outputs at the end of a run, never per query.
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import io
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+# What tempfile puts into its names.
+_RANDOM = "[a-z0-9_]" * 8
 _BUFFER = 1 << 18
 
 
@@ -80,6 +84,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     temporary = Path(name)
     try:
         with io.BufferedWriter(_NamedFile(handle, path), _BUFFER) as file:
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield file
             sync_file(file, path)
         temporary.chmod(0o644)
@@ -88,6 +94,19 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what processes that were killed left of `path` beside it; one that lives keeps its.
+
+    A file that is being written is locked, and the kernel lets go of it when the process ends.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{_RANDOM}.part"):
+        if left.is_symlink() or not left.is_file():
+            continue
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:

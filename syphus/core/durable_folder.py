@@ -63,12 +63,13 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def _swap(path: Path, filled: Path, old: Path) -> None:
-    if path.exists():
-        path.rename(old)
     try:
+        if path.exists():
+            path.rename(old)
         filled.rename(path)
     except BaseException:
-        if old.exists():
+        # Ctrl-C may come right behind either of them.
+        if old.exists() and not path.exists():
             old.rename(path)
         raise
 

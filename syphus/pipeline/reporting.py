@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from syphus.core.durable import read_json_list, replacing
+from syphus.core.durable import read_json_list, remove_leftovers, replacing
 from syphus.core.errors import SettingsError, StoppedEarly
 from syphus.core.languages import LANGUAGES
 from syphus.export.editions import ENGLISH, Edition
@@ -67,6 +67,7 @@ def report_run(run: Path, *, path: Path | None = None) -> Reported:
         target = path or _beside(run)
         _check_place(target)
         report = _gather(run, facts)
+    remove_leftovers(target)
     try:
         with replacing(target) as file:
             file.write(render(report).encode("utf-8", "replace"))

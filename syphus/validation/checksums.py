@@ -43,6 +43,9 @@ def _check_line(path: Path, number: int, text: str, findings: Findings) -> bool:
 
 def _problem(path: Path, expected: str) -> str | None:
     try:
+        if path.exists() and not path.is_file():
+            # To open a pipe would wait for whoever writes to it.
+            return "it is no regular file"
         with path.open("rb") as file:
             found = hashlib.file_digest(file, _md5).hexdigest()
     except OSError as error:

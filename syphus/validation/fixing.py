@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import orjson
 
-from syphus.core.durable import replacing
+from syphus.core.durable import remove_leftovers, replacing
 from syphus.core.errors import StoppedEarly
 from syphus.validation.findings import Kind
 from syphus.validation.ids import IdSet
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syphus.validation.check import CheckedSet
+    from syphus.validation.kinds import FileSet
 
 # The kinds of findings that dropping mends.
 MENDED: Final = (Kind.RELATED, Kind.IMAGE, Kind.EXTRA)
@@ -46,6 +47,14 @@ class Dropped:
 
 class _Unchanged(Exception):
     """Nothing dangles in the file: it is left as it is."""
+
+
+def tidy_set(files: FileSet) -> None:
+    """Removes what fixes that were killed left beside the files."""
+    places = [each.path for each in files.instructions] + [each.path for each in files.train]
+    for path in places:
+        remove_leftovers(path)
+        remove_leftovers(_backup(path))
 
 
 def fix_set(checked: CheckedSet) -> list[Dropped]:
@@ -105,14 +114,20 @@ def _keep_original(path: Path, counts: Counter[str]) -> None:
     """The first original stays: what a second `--fix` replaces is a fixed file."""
     if not counts:
         raise _Unchanged
-    backup = path.with_name(f"{path.name}.bak")
+    backup = _backup(path)
     if backup.exists():
         return
     try:
         backup.hardlink_to(path)
+    except FileExistsError:  # another process fixes the file: what it kept is the first original
+        return
     except OSError:  # not every file system has links
         with path.open("rb") as original, replacing(backup) as copy:
             shutil.copyfileobj(original, copy)
+
+
+def _backup(path: Path) -> Path:
+    return path.with_name(f"{path.name}.bak")
 
 
 def _instructions(path: Path, kept: _Kept, out: IO[bytes]) -> Counter[str]:

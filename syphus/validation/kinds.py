@@ -159,17 +159,26 @@ def _of_files(paths: Sequence[Path]) -> FileSet:
 
 
 def _of_tree(root: Path) -> list[FileSet]:
-    folders = [root, *sorted(each for each in root.rglob("*") if each.is_dir())]
     found = [
         _sorted_out(sorted(each for each in folder.iterdir() if each.is_file()))
-        for folder in folders
-        if not any(part.startswith(".") for part in folder.relative_to(root).parts)
+        for folder in _folders(root)
     ]
     return [
         each
         for each in _lend_images(found)
         if each.instructions or each.train or each.images or each.checksums or each.left_alone
     ]
+
+
+def _folders(root: Path) -> list[Path]:
+    """The folder and those in it, each once: by a link alone where it lies elsewhere."""
+    below = [each for each in root.rglob("*") if each.is_dir()]
+    seen: dict[tuple[int, int], Path] = {}
+    for folder in [root, *sorted(below, key=lambda each: (each.is_symlink(), each))]:
+        if not any(part.startswith(".") for part in folder.relative_to(root).parts):
+            facts = folder.stat()
+            seen.setdefault((facts.st_dev, facts.st_ino), folder)
+    return sorted(seen.values())
 
 
 def _sorted_out(paths: Iterable[Path]) -> FileSet:

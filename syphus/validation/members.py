@@ -6,7 +6,8 @@ the largest member, which is bounded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import os
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 CHUNK: Final = 1 << 16
 # An image of 20,000 x 20,000 pixels as PNG fits.
 LARGEST: Final = 256 << 20
+# Entries have two levels. More than a thousand, Python's own JSON doesn't write.
+_DEEPEST: Final = 250
+# The parser begins an unfinished text anew with every piece that it is given.
+_LONGEST_PIECE: Final = 16 << 20
+# A break is found among pieces of these sizes.
+_STEPS: Final = (CHUNK, 256, 1)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # gzip, zip, Zstandard, xz, bzip2
 _PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")
@@ -80,7 +87,7 @@ def read_members(  # noqa: C901 - one loop, run for each of the millions of even
                 level = 2
                 yield Member(key, OPENED, key_chunk, False, ())
             elif event in _STARTS:
-                built.begin(event)
+                built.begin(event, key_chunk)
             else:
                 yield Member(key, value, key_chunk, level > 1, ())
 
@@ -93,9 +100,11 @@ class _Value:
         self.whole: Any = None
         self.repeated: list[str] = []
         self._keys: list[str] = []
+        self._chunk = 0
 
-    def begin(self, event: str) -> None:
-        """Begins with the outermost object or array."""
+    def begin(self, event: str, chunk: int) -> None:
+        """Begins with the outermost object or array, whose key is in the chunk."""
+        self._chunk = chunk
         self.whole = {} if event == "start_map" else []
         self.open, self._keys, self.repeated = [self.whole], [""], []
 
@@ -119,6 +128,8 @@ class _Value:
         if event in _STARTS:
             self.open.append(new)
             self._keys.append("")
+            if len(self.open) > _DEEPEST:
+                raise Broken(f"a value is nested more than {_DEEPEST} deep", self._chunk)
         return False
 
 
@@ -137,9 +148,10 @@ def _batches(path: Path) -> Iterator[tuple[int, list[tuple[str, Any]]]]:
     events = ijson.sendable_list()
     parser = ijson.basic_parse_coro(events, use_float=True)
     start = silent = 0
+    chunk = b""
     try:
         with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
+            while chunk := _read_piece(file, silent):
                 if start == 0 and chunk.startswith(_BYTE_ORDER_MARK):
                     raise Broken("it starts with a byte order mark, which JSON doesn't allow", 0)
                 if start == 0 and chunk.startswith(_PACKED):
@@ -157,24 +169,45 @@ def _batches(path: Path) -> Iterator[tuple[int, list[tuple[str, Any]]]]:
     except OSError as error:
         raise Broken(f"it can't be read: {error.strerror or error}", start) from error
     except (ijson.JSONError, ValueError) as error:
-        raise Broken(_reason(error), _breaking_byte(path, start)) from error
+        raise Broken(_reason(error), _breaking_byte(path, start, len(chunk))) from error
 
 
-def _breaking_byte(path: Path, start: int) -> int:
-    """The byte at which the parser stops, given the chunk: that one is fed byte by byte."""
+def _read_piece(file: IO[bytes], silent: int) -> bytes:
+    """The next chunk; within a text of `silent` bytes so far, as much again of it alone."""
+    chunk = file.read(CHUNK)
+    pieces, size = [chunk], len(chunk)
+    while chunk and b'"' not in chunk and size < min(silent, _LONGEST_PIECE):
+        chunk = file.read(CHUNK)
+        if b'"' in chunk:
+            file.seek(-len(chunk), os.SEEK_CUR)
+            break
+        pieces.append(chunk)
+        size += len(chunk)
+    return b"".join(pieces)
+
+
+def _breaking_byte(path: Path, start: int, size: int) -> int:
+    """The byte at which the parser stops, given the piece that it doesn't take."""
+    begin, end = start, start + size
+    for step in _STEPS:
+        begin = _breaking_piece(path, begin, end, step)
+    return begin
+
+
+def _breaking_piece(path: Path, begin: int, end: int, step: int) -> int:
+    """Where the piece of `step` bytes that the parser doesn't take begins; at `end`, none."""
     import ijson  # noqa: PLC0415 - not needed by --help
 
     parser = ijson.basic_parse_coro(_Nothing(), use_float=True)
     with path.open("rb") as file:
-        while file.tell() < start:
-            parser.send(file.read(min(CHUNK, start - file.tell())))
-        last = file.read(CHUNK)
-        for at in range(len(last)):
+        while file.tell() < begin:
+            parser.send(file.read(min(_LONGEST_PIECE, begin - file.tell())))
+        for at in range(begin, end, step):
             try:
-                parser.send(last[at : at + 1])
+                parser.send(file.read(min(step, end - at)))
             except (ijson.JSONError, ValueError):
-                return start + at
-    return start + len(last)
+                return at
+    return end
 
 
 class _Nothing:

@@ -83,3 +83,12 @@ def test_a_place_that_cannot_be_written(desk: Any, photos: Callable[..., int]) -
     done = desk.call("report", OUT, "--output", "nowhere/page.html")
     assert done.status == 3
     assert "nowhere/page.html can't be written" in done.err
+
+
+def test_what_a_killed_report_left_is_removed(desk: Any, photos: Callable[..., int]) -> None:
+    """By the next one."""
+    assert photos() == 0
+    left = desk.root / f".{OUT}_report.html.abcd_123.part"
+    left.touch()
+    assert desk.call("report", OUT).status == 0
+    assert not left.exists()

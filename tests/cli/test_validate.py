@@ -154,3 +154,15 @@ def test_a_place_without_files_is_wrong_input(desk: Any, place: str) -> None:
     done = desk.call("validate", place)
     assert done.status == 2
     assert len(done.err.splitlines()) == 1
+
+
+def test_what_a_killed_fix_left_is_removed(desk: Any, server: ScriptedServer) -> None:
+    """By the next one, also where nothing is left to fix; a check alone removes nothing."""
+    folder = run(desk, server)
+    names = (".PH_instructions.json.abcd_123.part", ".PH_train.json.bak.abcd_123.part")
+    for name in names:
+        (folder / name).touch()
+    assert desk.call("validate", "out").status == 0
+    assert all((folder / name).exists() for name in names)
+    assert desk.call("validate", "out", "--fix").status == 0
+    assert not any((folder / name).exists() for name in names)

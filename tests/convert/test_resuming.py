@@ -229,3 +229,12 @@ def test_one_conversion_at_a_time(full: Any) -> None:
     full.convert()
     with conversion._locked(full.out / ".G.json.convert"), pytest.raises(SettingsError, match="an"):
         full.convert()
+
+
+def test_a_list_of_broken_files_that_was_left_half_written_goes(full: Any) -> None:
+    """What a kill left beside its place is removed with the next list."""
+    left = full.out / ".G_broken.json.abcd_123.part"
+    left.parent.mkdir()
+    left.write_bytes(b"[")
+    full.convert()
+    assert not left.exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +174,35 @@ def test_numbers_in_names_are_compared_as_numbers() -> None:
     """However many digits they have."""
     names = ["f10", "f2", "f", "f2a", "f" + "9" * 5000]
     assert sorted(names, key=natural)[:4] == ["f", "f2", "f2a", "f10"]
+
+
+@pytest.fixture
+def depth(tmp_path: Path) -> Iterator[int]:
+    """A picture `a.png` in more folders than Python makes calls; how many they are."""
+    count = sys.getrecursionlimit() + 100
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(count):
+        os.mkdir("d", dir_fd=here)
+        here = enter("d", here)
+    picture = os.open("a.png", os.O_CREAT | os.O_WRONLY, dir_fd=here)
+    os.write(picture, b"x")
+    os.close(picture)
+    yield count
+    os.unlink("a.png", dir_fd=here)
+    for _ in range(count):  # pytest's own removal would call itself as often
+        here = enter("..", here)
+        os.rmdir("d", dir_fd=here)
+    os.close(here)
+
+
+def test_folders_deeper_than_calls_may_be(tmp_path: Path, depth: int) -> None:
+    """What lies in them is found."""
+    ((file, name),) = listed(tmp_path)
+    assert (file.count("/"), name) == (depth, "a")
+
+
+def enter(name: str, folder: int) -> int:
+    """A folder in another, which is closed, by their descriptors."""
+    entered = os.open(name, os.O_RDONLY, dir_fd=folder)
+    os.close(folder)
+    return entered

@@ -19,6 +19,7 @@ from syphus.core.durable import (
     json_list,
     open_to_write,
     read_json_list,
+    remove_leftovers,
     replacing,
     without_surrogates,
     write_json,
@@ -229,3 +230,15 @@ def test_lists_are_written_and_read_in_constant_memory(tmp_path: Path) -> None:
     assert count == 20_000
     assert path.stat().st_size > 20_000_000
     assert peak < 1_000_000
+
+
+def test_the_leftovers_of_the_dead_are_removed(tmp_path: Path) -> None:
+    """Those of this file; neither what a living process writes, nor other files."""
+    others = [".a.json.part", ".b.json.abcdefgh.part", "a.json"]
+    for name in (".a.json.abcd_123.part", *others):
+        (tmp_path / name).write_text("{")
+    with replacing(tmp_path / "a.json") as file:
+        remove_leftovers(tmp_path / "a.json")
+        file.write(b"{}")
+    assert (tmp_path / "a.json").read_text() == "{}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == others

@@ -93,3 +93,24 @@ def test_the_files_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "dear"
     fill(tmp_path / "empty", a="1")
     assert names(tmp_path / "empty") == [MARK, "a"]
+
+
+def test_the_old_folder_comes_back_where_ctrl_c_comes_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also right behind the rename that took it away."""
+    path = tmp_path / "out"
+    fill(path, a="old")
+    rename = Path.rename
+
+    def interrupt(self: Path, target: Path) -> Path:
+        moved = rename(self, target)
+        if self == path:
+            raise KeyboardInterrupt
+        return moved
+
+    monkeypatch.setattr(Path, "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fill(path, b="new")
+    assert names(path) == [MARK, "a"]
+    assert names(tmp_path) == ["out"]

@@ -164,3 +164,21 @@ def test_afterwards_nothing_dangles(tmp_path: Path, data: st.DataObject) -> None
     fix(tmp_path)
     assert not set(MENDED) & kinds(check(tmp_path))
     assert fix(tmp_path) == {}
+
+
+def test_a_second_process_keeps_the_original_of_the_first(
+    album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another keeps it between our look and our link, it isn't replaced by a fixed file."""
+    album.files["DC_train.json"]["DC_INS_66666"] = []
+    album.write()
+    backup = album.folder / "DC_train.json.bak"
+    link = Path.hardlink_to
+
+    def come_second(self: Path, target: Path) -> None:
+        self.write_bytes(b"kept by the other")
+        link(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", come_second)
+    fix(album.folder)
+    assert backup.read_bytes() == b"kept by the other"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,22 @@ def test_what_can_not_be_opened_is_a_finding(
     found = check(album.folder)
     assert found.by_kind() == {Kind.UNREADABLE: 1, Kind.SHAPE: 1}
     assert any("Permission denied" in line for line in found.lines())
+
+
+def test_a_folder_is_checked_once_however_it_is_reached(album: Album) -> None:
+    """Links to folders of the tree, and in circles, don't have ids there twice."""
+    album.files["images/DC.json"] = album.files.pop("DC.json")
+    album.write()
+    (album.folder / "again").symlink_to(album.folder / "images")
+    (album.folder / "images/up").symlink_to(album.folder)
+    (album.folder / "self").symlink_to(".")
+    assert kinds(check(album.folder)) == set()
+    assert len(file_sets([album.folder])) == 1
+
+
+def test_a_list_of_sums_that_names_a_pipe(album: Album) -> None:
+    """Nobody waits for whoever writes to it."""
+    os.mkfifo(album.folder / "pipe")
+    album.files["MD5SUMS"] = f"{'0' * 32}  pipe\n"
+    (found,) = album.check().lines()
+    assert "pipe: line 1: it is no regular file" in found

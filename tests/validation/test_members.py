@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import ijson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -114,3 +115,61 @@ def test_the_byte_of_a_key_is_found(tmp_path: Path, gaps: list[int]) -> None:
         assert at is not None
         assert content[at:].startswith(f'"{each.key}"'.encode())
         assert content[at:].split(b'"', 2)[2].lstrip()[:1] == b":"
+
+
+def count_sends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the pieces that parsers get from now on."""
+    sizes: list[int] = []
+    make = ijson.basic_parse_coro
+
+    class Counting:
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self._parser = make(*args, **options)
+
+        def send(self, piece: bytes) -> None:
+            sizes.append(len(piece))
+            self._parser.send(piece)
+
+        def close(self) -> None:
+            self._parser.close()
+
+    monkeypatch.setattr(ijson, "basic_parse_coro", Counting)
+    return sizes
+
+
+def test_a_long_text_is_read_in_few_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser begins an unfinished text anew with each; the byte of the next key is known."""
+    sizes = count_sends(monkeypatch)
+    path = tmp_path / "file.json"
+    path.write_bytes(b'{"a":"' + b"x" * (128 * CHUNK) + b'","b":1}')
+    members_read = list(read_members(path))
+    assert [len(each.value) for each in members_read[:1]] == [128 * CHUNK]
+    assert find_key(path, members_read[1]) == 128 * CHUNK + 8
+    assert len(sizes) < 16
+    assert sum(sizes) == path.stat().st_size
+
+
+def test_a_break_in_a_long_text_is_found_in_few_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is doesn't take a piece for every byte."""
+    sizes = count_sends(monkeypatch)
+    path = tmp_path / "file.json"
+    at = 64 * CHUNK - 5
+    path.write_bytes(b'{"a":"' + b"x" * (at - 6) + b"\x01" + b"x" * (8 * CHUNK) + b'"}')
+    with pytest.raises(Broken, match="invalid character inside string") as caught:
+        list(read_members(path))
+    assert caught.value.offset == at
+    assert len(sizes) < 1000
+
+
+@pytest.mark.parametrize("unit", [("[", "]"), ('{"a":', "}")])
+def test_a_value_that_is_nested_too_deep_is_refused(tmp_path: Path, unit: tuple[str, str]) -> None:
+    """No writer of JSON would take it; a few levels are fine."""
+    path = tmp_path / "file.json"
+    for depth in (200, 2_000):
+        path.write_text(f'{{"b":{unit[0] * depth}1{unit[1] * depth}}}')
+        if depth == 200:
+            assert [each.key for each in read_members(path)] == ["b"]
+    with pytest.raises(Broken, match="nested more than 250 deep"):
+        list(read_members(path))
