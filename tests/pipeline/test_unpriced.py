@@ -45,9 +45,7 @@ def test_earlier_replies_cost_what_they_cost_today(job: Any, photos: Callable[..
     assert "20 earlier replies had no price" in sitting.said
 
 
-def test_what_they_cost_is_not_forgotten_after_a_kill(
-    job: Any, photos: Callable[..., Any]
-) -> None:
+def test_what_they_cost_is_not_forgotten_after_a_kill(job: Any, photos: Callable[..., Any]) -> None:
     """The journal has no cost of theirs, so the status keeps to what the run's file says."""
     job.run(photos(20), **deployment(job))
     job.run(photos(30), **deployment(job, price=PRICE))
