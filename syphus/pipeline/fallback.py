@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syphus.core.deployments import Deployment
+    from syphus.core.records import Stage
     from syphus.core.settings import Settings
 
 
@@ -30,12 +31,13 @@ def refuse_fallback(
     deployments: Sequence[Deployment],
     env: Mapping[str, str],
     *,
-    keeps_model: bool,
+    only: Stage | None,
 ) -> None:
     """Raises SettingsError where nobody chose the model, and another has answered in the folder.
 
-    Who names the embedded model or another model goes on with it; where the model may be another
-    one (not `keeps_model`), OpenAI's default is as good as any.
+    Who names the embedded model or another model goes on with it. `only` is the stage that alone is
+    asked: a translation may be any model's, so OpenAI's default is as good as any. Marks of another
+    judge than the run's own hold in place of its own, so that one must be named.
     """
     if settings.reparse:
         return
@@ -44,14 +46,14 @@ def refuse_fallback(
         answered_by = None if is_chosen else find_endpoint(settings.folder / "journal")
         if answered_by is not None:
             # `syphus translate RUN` and the like have no --output_dir.
-            elsewhere = ", another --output_dir leaves these files alone" if keeps_model else ""
+            elsewhere = ", another --output_dir leaves these files alone" if only is None else ""
             raise SettingsError(
                 f"{settings.folder} holds replies of {answered_by}, and no endpoint is configured "
                 "now: set its key or --base_url again; --backend local has the embedded model "
                 f"answer instead{elsewhere}"
             )
-    elif keeps_model and deployments[0].model and not is_model_named(settings, env):
-        _refuse_default_model(settings.folder, deployments[0].model)
+    elif only != "translate" and deployments[0].model and not is_model_named(settings, env):
+        _refuse_default_model(settings.folder, deployments[0].model, only=only)
 
 
 def find_endpoint(journal: Path) -> str | None:
@@ -74,17 +76,25 @@ def find_endpoint(journal: Path) -> str | None:
     return None
 
 
-def _refuse_default_model(folder: Path, default: str) -> None:
+def _refuse_default_model(folder: Path, default: str, *, only: Stage | None) -> None:
     try:
         earlier = read_run_file(folder)
     except SettingsError:  # the run tells what is wrong with it
         return
     model = earlier.get("model", default)
+    if only == "judge":
+        model = earlier.get("judge_model") or model
     if model == default or EMBEDDED in models_of(earlier):
         return
-    if find_endpoint(folder / "journal") is not None:
+    if find_endpoint(folder / "journal") is None:
+        return
+    if only == "judge":
         raise SettingsError(
-            f"{folder} holds replies of {model}, and no model is named now: --model {model} (and "
-            f"its --base_url, if it has one) goes on, --model {default} asks all anew, another "
-            "--output_dir leaves these files alone"
+            f"{model} is {folder}'s own judge, and no model is named now: --model {model} (and its "
+            f"--base_url, if it has one) goes on, --model {default} judges all anew"
         )
+    raise SettingsError(
+        f"{folder} holds replies of {model}, and no model is named now: --model {model} (and "
+        f"its --base_url, if it has one) goes on, --model {default} asks all anew, another "
+        "--output_dir leaves these files alone"
+    )

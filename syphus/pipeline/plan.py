@@ -178,7 +178,7 @@ def make_plan(
     if not dataset.has_ready_pairs():
         prefix = read_prefix(dataset.prompt, where=f"the prompt of {settings.name}")
     deployments = () if settings.reparse else choose_deployments(settings, env)
-    refuse_fallback(settings, deployments, env, keeps_model=only is None)
+    refuse_fallback(settings, deployments, env, only=only)
     if settings.budget is not None and any(each.rates is None for each in deployments):
         unpriced = next(each.name for each in deployments if each.rates is None)
         raise SettingsError(

@@ -104,6 +104,21 @@ def test_the_default_model_takes_over_no_run_of_another(
     assert desk.call("run", *NAME, "--output_dir", "other", "--dry_run").status == 0
 
 
+def test_the_default_model_takes_over_no_judgements(
+    desk: Any, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its marks would hold in place of those of the run's own judge."""
+    assert desk.call("run", *NAME, *reach(server)).status == 0
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-4f9vQ0aZ7wLkP2sT")
+    line = refuse(desk, "judge", "out")
+    assert "--model m " in line
+    assert "--model gpt-4o-mini " in line
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert desk.call("judge", "out", "--base_url", server.base_url, "--model", "big").status == 0
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-proj-4f9vQ0aZ7wLkP2sT")
+    assert "--model big " in refuse(desk, "judge", "out")
+
+
 def test_other_queries_in_the_same_folder_are_told(desk: Any, server: ScriptedServer) -> None:
     """Their files hold them alone, which isn't what one who adds a slice expects."""
     told = "the files will hold these queries alone"
