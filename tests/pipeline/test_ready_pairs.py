@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from syphus.core.errors import PluginError
+from syphus.core.errors import PluginError, StoppedEarly
 from syphus.core.records import Pair
 
 GERMAN = {"languages": "de"}
@@ -39,7 +40,9 @@ def test_pairs_that_cannot_be_read_again_for_the_files_stop_the_run(
 ) -> None:
     """The reason is told in a line, and a mended plugin pays for nothing twice."""
     broken = photos(4, ready_pairs=raising_at("p2", time))
-    with pytest.raises(Exception, match=r"Photos.ready_pairs raised ValueError: no more") as told:
+    with pytest.raises(
+        StoppedEarly, match=r"Photos.ready_pairs raised ValueError: no more"
+    ) as told:
         job.run(broken, **GERMAN)
     assert "the same command writes them" in str(told.value)
     mended = job.run(photos(4, ready_pairs=ready), **GERMAN)
@@ -95,3 +98,22 @@ def test_pairs_may_come_one_at_a_time(job: Any, photos: Callable[..., Any]) -> N
     done = job.run(dataset, **GERMAN)
     assert done.outcome.exit_status == 0
     assert done.outcome.snapshot.translated == {"de": 3}
+
+
+def test_a_plugin_that_finds_fewer_pairs_each_time_is_told(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """What was translated stays in the journal; the plugin that it was asked with has it."""
+    found: Counter[str] = Counter()
+
+    def two(_: Any, query: Any) -> list[Pair]:
+        return [*ready(_, query), replace(ready(_, query)[0], id=f"{query.id}_1")]
+
+    def fewer(_: Any, query: Any) -> list[Pair]:
+        found[query.id] += 1
+        return two(_, query) if found[query.id] == 1 else ready(_, query)
+
+    with pytest.raises(StoppedEarly, match="it must find the same each time"):
+        job.run(photos(3, ready_pairs=fewer), **GERMAN)
+    mended = job.run(photos(3, ready_pairs=two), **GERMAN)
+    assert (mended.outcome.exit_status, mended.requests) == (0, 0)
