@@ -59,12 +59,12 @@ def _validate(places: list[Path], *, md5: Path | None, fix: bool) -> int:
     checked = [check_set(files, findings) for files in sets]
     if md5 is not None and not any(md5 in each.files.checksums for each in checked):
         count = check_checksums(md5, findings)
-        typer.echo(f"{md5}: {count} files by their MD5")
+        _tell(f"{md5}: {count} files by their MD5")
     for line in (line for each in checked for line in each.lines):
-        typer.echo(line)
+        _tell(line)
     check_any([each.files for each in checked], places)
     for line in findings.lines():
-        typer.echo(line)
+        _tell(line)
     counts = findings.by_kind()
     if not counts:
         typer.echo("nothing is wrong")
@@ -81,6 +81,13 @@ def _fix(checked: list[CheckedSet], findings: Findings) -> int:
             typer.echo("not fixed: some of the files can't be read, so that more may be missing")
             continue
         for dropped in fix_set(each):
-            typer.echo(str(dropped))
+            _tell(str(dropped))
     left = findings.count() - findings.count(*MENDED)
     return SOME_FAILED if left or not all(each.whole for each in checked) else 0
+
+
+def _tell(line: str) -> None:
+    """One line, also where the name of a file has a line's end in it."""
+    from syphus.convert.unreadable import printable  # noqa: PLC0415 - not needed by --help
+
+    typer.echo(printable(line))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # What tempfile puts into its names.
 _RANDOM = "[a-z0-9_]" * 8
 _BUFFER = 1 << 18
+_LEAST, _MOST = -(2**63), 2**64 - 1
 
 
 def named(error: OSError, path: Path) -> OSError:
@@ -116,12 +117,29 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def dump(value: Any, *, indent: bool = False) -> bytes:
-    """UTF-8 JSON of `value`; lone surrogates become U+FFFD, which every reader accepts."""
+    """UTF-8 JSON of `value`; lone surrogates become U+FFFD, which every reader accepts.
+
+    Whole numbers of any size stay as they are.
+    """
     option = orjson.OPT_INDENT_2 if indent else 0
     try:
         return orjson.dumps(value, option=option)
     except TypeError:
-        return orjson.dumps(without_surrogates(value), option=option)
+        return orjson.dumps(_with_large_numbers(without_surrogates(value)), option=option)
+
+
+def _with_large_numbers(value: Any) -> Any:
+    """`value` with the integers that have more than 64 bits as the digits that JSON has for them.
+
+    Of a number between `-2**63` and `2**64 - 1` orjson knows what to write.
+    """
+    if isinstance(value, int) and not _LEAST <= value <= _MOST:
+        return orjson.Fragment(str(value))
+    if isinstance(value, dict):
+        return {key: _with_large_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_large_numbers(item) for item in value]
+    return value
 
 
 def without_surrogates(value: Any) -> Any:

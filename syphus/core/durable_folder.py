@@ -6,9 +6,11 @@ the new one: a crash between them leaves neither at the place, and the next call
 
 from __future__ import annotations
 
+import fcntl
 import glob
+import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -53,13 +55,25 @@ def _beside(path: Path) -> Iterator[Path]:
     with TemporaryDirectory(
         dir=path.parent, prefix=f".{path.name}.", suffix=".part", ignore_cleanup_errors=True
     ) as name:
-        yield Path(name)
+        handle = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield Path(name)
+        finally:
+            os.close(handle)
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Removes what calls that were killed left beside `path`."""
+    """Removes what calls that were killed left beside `path`; one that goes on keeps its."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.{_RANDOM}.part"):
-        shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):
+            handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def _swap(path: Path, filled: Path, old: Path) -> None:

@@ -196,9 +196,10 @@ class Generation:
         text = message_for(self._dataset, query)
         if self._names_images:
             images_of(self._dataset, query)
+        ready = ready_pairs(self._dataset, query)
         self._spool.add(query)
         self.tally.read += 1
-        if (ready := ready_pairs(self._dataset, query)) is not None:
+        if ready is not None:
             self.offsets.append(READY)
             return self._take_ready(position, query, ready)
         look = partial(self._restore, query, text)
@@ -235,9 +236,8 @@ class Generation:
     def _take_ready(self, position: int, query: Query, pairs: Sequence[Pair]) -> Sequence[Request]:
         self.tally.valid += 1
         self.tally.pairs += len(pairs)
-        if self._following is None:
-            return ()
-        return self._following.begin(position, query.id, _texts_of(pairs))
+        texts = _texts_of(pairs)
+        return self._following.begin(position, query.id, texts) if self._following else ()
 
     def _second_requests(self) -> Iterator[Sequence[Request]]:
         """Judges what earlier sittings left, in order; asks again what gave no pair."""

@@ -29,8 +29,9 @@ class Journalled:
 def counts_after_kill(run: Path, facts: dict[str, Any]) -> dict[str, Any]:
     """The counts that the journals know better than the file of a run that was killed.
 
-    `answered` are queries with an outcome, whether or not anybody has judged it. Empty where the
-    journal isn't there. Raises JournalDamaged.
+    `answered` are queries with an outcome, whether or not anybody has judged it. The cost is at
+    least what the file says: that counts replies that came before their price was known. Empty
+    where the journal isn't there. Raises JournalDamaged.
     """
     if not (run / "journal" / "generate.jsonl").exists():
         return {}
@@ -38,13 +39,13 @@ def counts_after_kill(run: Path, facts: dict[str, Any]) -> dict[str, Any]:
     found = read_journalled(
         run / "journal", counted_from=start if isinstance(start, int) and start > 0 else 0
     )
-    spent, has_price = found.spent, facts["counts"]["cost"] is not None
+    spent, told = found.spent, facts["counts"]["cost"]
     return {
         "answered": found.queries,
         "prompt_tokens": spent.prompt_tokens,
         "completion_tokens": spent.completion_tokens,
         "cached_tokens": spent.cached_tokens,
-        "cost": spent.cost if spent.cost or has_price else None,
+        "cost": max(spent.cost, told or 0.0) if spent.cost or told is not None else None,
     }
 
 

@@ -21,7 +21,7 @@ from syphus.pipeline.generation import (
     UNSENDABLE,
 )
 from syphus.pipeline.judgements import JUDGEMENTS, judgements_file
-from syphus.pipeline.plugin_calls import images_of
+from syphus.pipeline.plugin_calls import images_of, ready_pairs
 from syphus.pipeline.relating import relations_at_once, relations_of
 from syphus.pipeline.skipped_items import SKIPPED, tell_skipped, write_skipped
 from syphus.pipeline.verdicts import judge
@@ -324,14 +324,14 @@ class Outputs:
 
     def _each_ready(self) -> Iterator[Pair]:
         for query in self._spool.queries():
-            yield from self._dataset.ready_pairs(query) or ()
+            yield from ready_pairs(self._dataset, query) or ()
 
     def _translations(self, translating: Translating) -> Iterator[PairTranslations]:
         translating.recount()
         codes = translating.written
         if self._dataset.has_ready_pairs():
             for position, query in enumerate(self._spool.queries()):
-                ready = self._dataset.ready_pairs(query) or ()
+                ready = ready_pairs(self._dataset, query) or ()
                 texts = [QuestionAnswer(question=p.instruction, answer=p.answer) for p in ready]
                 found = translating.requests.result(position, query.id, texts)
                 translating.count(found)

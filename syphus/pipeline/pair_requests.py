@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Generic, Protocol
 
-from syphus.core.errors import InputError
+from syphus.core.errors import InputError, PluginError
 from syphus.core.records import Failure, Reply, Request
 from syphus.pipeline.asked_languages import AskedLanguages
 from syphus.pipeline.keeping import NOT_WRITTEN
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # More than are on their way online, but for the widest runs; some 5 KB each.
 _MOST_AT_HAND = 2000
+_LONGEST_ID = 100
 
 
 class PairStage(Protocol[Given]):
@@ -305,6 +306,11 @@ class PairRequests(Generic[Given]):
         *,
         tries: int = 1,
     ) -> None:
+        if max(numbers, default=0) > len(progress.pairs):
+            raise PluginError(
+                f"the query {progress.query_id[:_LONGEST_ID]!r} was asked about with more pairs "
+                "than the plugin finds for it now; it must find the same each time"
+            )
         asked = [
             name
             for name in names_of(numbers, parts)

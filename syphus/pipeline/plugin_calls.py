@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from syphus.core.durable import without_surrogates
 from syphus.core.errors import PluginError
-from syphus.core.records import Parsed, QuestionAnswer, Rejected
+from syphus.core.records import Pair, Parsed, QuestionAnswer, Rejected
 from syphus.plugins.dataset import AbstractDataset
 from syphus.plugins.faults import is_fault, say
 from syphus.replies import parse_structured
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from syphus.core.records import Pair, Query, Reply
+    from syphus.core.records import Query, Reply
 
 _LONGEST_ID = 100
 # Far more than a picture is good for: a reply that holds more went round in circles.
@@ -81,14 +81,22 @@ def sent_images_of(dataset: AbstractDataset, query: Query) -> list[str | bytes]:
 
 
 def ready_pairs(dataset: AbstractDataset, query: Query) -> Sequence[Pair] | None:
-    """The pairs that `query` brings, or None where they are asked for.
+    """The pairs that `query` brings; None where the plugin has every query asked.
 
-    Raises PluginError where the plugin's `ready_pairs` raises.
+    Raises PluginError where the plugin's `ready_pairs` raises or gives something else, or brings
+    the pairs of some queries alone: it has no prompt to ask about the others.
     """
     try:
-        return dataset.ready_pairs(query)
+        found = dataset.ready_pairs(query)
+        pairs: tuple[Any, ...] | None = None if found is None else tuple(found)
     except BaseException as error:
         raise _fault(dataset, "ready_pairs", query, error) from error
+    if pairs is None and dataset.has_ready_pairs():
+        raise _failed(dataset, "ready_pairs", query, "gave None; () says that there is no pair")
+    for each in pairs or ():
+        if not isinstance(each, Pair):
+            raise _failed(dataset, "ready_pairs", query, f"gave {type(each).__name__}, no Pair")
+    return pairs
 
 
 def parse_by_plugin(dataset: AbstractDataset, text: str) -> Parsed | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from syphus._version import __version__
 from syphus.core.errors import SettingsError
-from syphus.export.run_file import read_run_file, refresh_run_file, write_run_file
+from syphus.export.run_file import RUN_FILE, read_run_file, refresh_run_file, write_run_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,6 +43,7 @@ class RunFacts:
         self._snapshot = snapshot
         self._observer = observer
         self._facts: dict[str, Any] = {}
+        self._journal_bytes = 0
         self.earlier = _read_earlier(folder, observer)
         name = plan.settings.name
         if self.earlier.get("name", name) != name:
@@ -77,6 +78,7 @@ class RunFacts:
         what stands there isn't an answer to what is asked now (`counted_from`).
         """
         plan, settings = self._plan, self._plan.settings
+        self._journal_bytes = journal_bytes
         prompt_hash = hashlib.sha256(repr(plan.prefix).encode("utf-8", "replace")).hexdigest()
         counted_from = self.earlier.get("counted_from", 0)
         judge = judging.model if judging else self.earlier.get("judge_model")
@@ -127,9 +129,14 @@ class RunFacts:
         write_run_file(self._folder, self._now(state="running"))
 
     def undo(self) -> None:
-        """Puts back what an earlier sitting wrote: this one found wrong input and did nothing."""
+        """Puts back what an earlier sitting wrote: this one found wrong input and did nothing.
+
+        Without one there is no run: neither one that goes on, nor one that was killed.
+        """
         if self.earlier:
             write_run_file(self._folder, self.earlier)
+        elif not self._journal_bytes:
+            (self._folder / RUN_FILE).unlink(missing_ok=True)
 
     def end(self, *, state: str, why: SyphusError | None) -> None:
         """Writes how the sitting ended."""

@@ -157,7 +157,10 @@ class AbstractDataset(ABC):
         return cls.sent_images is not AbstractDataset.sent_images
 
     def ready_pairs(self, query: Query) -> Sequence[Pair] | None:  # noqa: ARG002 - for plugins
-        """The pairs of a query that are there already and only want translation; None: ask."""
+        """The pairs of a query that are there already and only want translation.
+
+        A plugin that defines it brings those of every query, and none is asked.
+        """
         return None
 
     @classmethod

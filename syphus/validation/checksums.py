@@ -50,6 +50,8 @@ def _problem(path: Path, expected: str) -> str | None:
             found = hashlib.file_digest(file, _md5).hexdigest()
     except OSError as error:
         return f"the file can't be read: {error.strerror}"
+    except ValueError:  # a NUL in it
+        return "it is no name of a file"
     return None if found == expected else f"the file's MD5 is {found}, not {expected}"
 
 

@@ -166,3 +166,30 @@ def test_what_a_killed_fix_left_is_removed(desk: Any, server: ScriptedServer) ->
     assert all((folder / name).exists() for name in names)
     assert desk.call("validate", "out", "--fix").status == 0
     assert not any((folder / name).exists() for name in names)
+
+
+def test_a_name_with_a_line_s_end_breaks_no_line(desk: Any) -> None:
+    """It is shown escaped, wherever a line names the file."""
+    folder = Path(desk.root) / "odd"
+    folder.mkdir()
+    entry = {"instruction": "Q", "answer": "A", "image_ids": [], "rel_ins_ids": ["gone"]}
+    file = {"meta": {"version": "v1", "time": "now", "author": "me"}, "data": {"PH_INS_1": entry}}
+    (folder / "P\nH_instructions.json").write_text(json.dumps(file))
+    done = desk.call("validate", "odd")
+    assert done.status == 4
+    lines = done.out.splitlines()
+    assert all("odd/P\\nH_instructions.json" in line for line in lines if "odd" in line)
+    assert not [line for line in lines if line.startswith("H_instructions")]
+    assert not [line for line in lines if line.endswith("odd/P")]
+    fixed = desk.call("validate", "odd", "--fix").out
+    assert "odd/P\\nH_instructions.json" in fixed.splitlines()[-1]
+
+
+def test_a_list_of_sums_that_names_no_file_is_told(desk: Any) -> None:
+    """Zeros in it, as a file that was never written whole has them, are a finding."""
+    folder = Path(desk.root) / "sums"
+    folder.mkdir()
+    (folder / "images.md5").write_bytes(b"0" * 32 + b"  a\0b\n")
+    done = desk.call("validate", "sums", "--md5", "sums/images.md5")
+    assert (done.status, done.err) == (4, "")
+    assert "line 1: " in done.out

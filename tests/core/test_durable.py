@@ -232,6 +232,19 @@ def test_lists_are_written_and_read_in_constant_memory(tmp_path: Path) -> None:
     assert peak < 1_000_000
 
 
+@pytest.mark.parametrize("number", [2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**40])
+def test_whole_numbers_of_any_size_are_written(number: int) -> None:
+    """Also beside a text that UTF-8 can't hold, and with an indent."""
+    assert json.loads(dump({"a": [number], "b": (number, True)})) == {
+        "a": [number],
+        "b": [number, True],
+    }
+    assert json.loads(dump({"a": number, "b": "\ud800"}, indent=True)) == {
+        "a": number,
+        "b": "\ufffd",
+    }
+
+
 def test_the_leftovers_of_the_dead_are_removed(tmp_path: Path) -> None:
     """Those of this file; neither what a living process writes, nor other files."""
     others = [".a.json.part", ".b.json.abcdefgh.part", "a.json"]

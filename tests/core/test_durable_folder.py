@@ -80,6 +80,18 @@ def test_the_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == [*others, "out"]
 
 
+def test_a_second_call_leaves_alone_what_the_first_is_filling(tmp_path: Path) -> None:
+    """Both end; the one that ends last has its files at the place."""
+    path = tmp_path / "out"
+    with replacing_folder(path, mark=MARK, facts={}) as folder:
+        (folder / "a").write_text("first")
+        fill(path, b="second")
+        assert (path / "b").read_text() == "second"
+        assert (folder / "a").read_text() == "first"
+    assert names(path) == [MARK, "a"]
+    assert names(tmp_path) == ["out"]
+
+
 def test_the_files_of_somebody_else_are_not_replaced(tmp_path: Path) -> None:
     """A folder without the mark, or a file, stays; an empty folder may be filled."""
     (tmp_path / "photos").mkdir()

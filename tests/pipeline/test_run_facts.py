@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from syphus.core.errors import PluginError
 from syphus.pipeline import run_facts
 from syphus.pipeline.run_facts import RunFacts
 
@@ -43,3 +45,29 @@ def test_a_run_that_ends_while_its_file_is_written_waits_for_it(
 
     asyncio.run(go())
     assert written == ["now"]
+
+
+def fail(*_: object) -> Any:
+    """A plugin's method that raises."""
+    raise ValueError("broken")
+
+
+def test_a_run_that_cannot_begin_leaves_no_file_of_itself(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """It would be taken for one that was killed."""
+    with pytest.raises(PluginError):
+        job.run(photos(3, image_ids=fail))
+    assert not (job.folder / "run.json").exists()
+    assert job.run(photos(3)).outcome.exit_status == 0
+
+
+def test_a_finished_run_stays_finished_where_the_next_cannot_begin(
+    job: Any, photos: Callable[..., Any]
+) -> None:
+    """Its file says what it said before."""
+    job.run(photos(3))
+    before = job.read("run.json")
+    with pytest.raises(PluginError):
+        job.run(photos(3, image_ids=fail))
+    assert job.read("run.json") == before

@@ -10,6 +10,7 @@ import pytest
 
 from syphus.core.deployments import Deployment
 from syphus.core.prices import Rates
+from syphus.pipeline.journalled import counts_after_kill
 
 PRICE = {"prompt": 1000.0, "completion": 2000.0, "cached": 100.0}
 MILLION = 1e6
@@ -42,6 +43,15 @@ def test_earlier_replies_cost_what_they_cost_today(job: Any, photos: Callable[..
     assert sitting.requests == 10
     assert job.read("meta.json")["cost"] == pytest.approx(worth(job))
     assert "20 earlier replies had no price" in sitting.said
+
+
+def test_what_they_cost_is_not_forgotten_after_a_kill(job: Any, photos: Callable[..., Any]) -> None:
+    """The journal has no cost of theirs, so the status keeps to what the run's file says."""
+    job.run(photos(20), **deployment(job))
+    job.run(photos(30), **deployment(job, price=PRICE))
+    facts = job.read("run.json")
+    counts = counts_after_kill(job.folder, facts | {"state": "running"})
+    assert counts["cost"] == pytest.approx(worth(job))
 
 
 @pytest.mark.parametrize("change", [{"name": "there"}, {"model": "other"}])
