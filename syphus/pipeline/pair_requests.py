@@ -72,10 +72,9 @@ class PairRequests(Generic[Given]):
     """Asks for what the journal lacks, and again for what fails.
 
     `parts` are what is asked of each pair, `known` those and others that the journal may have and
-    that are read too. `max_reasks` bounds how
-    often each is asked for again; `redo` names the outcomes of earlier sittings that don't count as
-    tries: what they didn't give is asked for again, what they gave stays. `send=False` asks
-    nothing.
+    that are read too. `max_reasks` bounds how often each is asked for again; `redo` names the
+    outcomes of earlier sittings that don't count as tries: what they didn't give is asked for
+    again, what they gave stays. `send=False` asks nothing.
     """
 
     def __init__(

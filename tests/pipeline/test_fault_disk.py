@@ -6,7 +6,6 @@ import errno
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from syphus.core.errors import JournalDamaged, JournalError, JournalWriteFailed,
 from syphus.journal.format import _seal, is_whole
 from syphus.journal.writer import JournalWriter
 from syphus.testing import Script, ScriptedServer
+from tests.core.test_durable import fill_the_disk
 from tests.pipeline.eight_photos import STAGES, THREADS, UNITS, Place, answer
 
 ROOT = Path(__file__).parents[2]
@@ -246,16 +246,7 @@ def test_the_file_that_had_no_room_is_told(
     finished: Place, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line with the file and what to do, status 3: the kernel's own words name no file."""
-    real = tempfile.mkstemp
-
-    def mkstemp(**settings: Any) -> tuple[int, str]:
-        handle, place = real(**settings)
-        if settings["prefix"] == f".{name}.":
-            os.close(handle)
-            handle = os.open("/dev/full", os.O_WRONLY)
-        return handle, place
-
-    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+    fill_the_disk(monkeypatch, name)
     assert run_app(["run", *finished.command, "--no_progress"], root=finished.root) == 3
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("syphus: ")
