@@ -78,13 +78,13 @@ def test_checks_of_translations_do_not_hold_up_sending(
     job: Job, texts: Callable[[int], AbstractDataset]
 ) -> None:
     """Replies of many texts that come together are checked while others are in flight."""
-    job.server.script = Script(answer=answer, latency=0.2)
+    job.server.play(Script(answer=answer, latency=0.2))
 
     def measure(number: int) -> float:
         fresh = replace(job, folder=job.folder / str(number))
         syphus = fresh.syphus(texts(90), languages=LANGUAGES, num_threads=64)
         longest, turns = asyncio.run(longest_hold(syphus))
-        assert turns  # how many depends on when replies come
+        assert turns > 50
         return longest
 
     assert shortest(measure) < MOST_SECONDS
@@ -97,11 +97,11 @@ def test_a_resume_does_not_hold_up_sending(
 
     def measure(number: int) -> float:
         fresh = replace(job, folder=job.folder / str(number))
-        job.server.script = Script(answer=answer)
+        job.server.play(Script(answer=answer))
         fresh.run(texts(60), languages=LANGUAGES)
-        job.server.script = Script(answer=answer, latency=0.3)
+        job.server.play(Script(answer=answer, latency=0.3))
         longest, turns = asyncio.run(longest_hold(fresh.syphus(texts(70), languages=LANGUAGES)))
-        assert turns
+        assert turns > 20
         return longest
 
     assert shortest(measure) < MOST_SECONDS
